@@ -392,16 +392,18 @@ impl Okite {
 
     /// Takes SES's id out of the row of a message.
     pub(crate) async fn unsettle(&self, id: &Value) {
+        let row = self.message(id).await;
         let update = self.dynamodb.update_item().table_name(self.variable("MESSAGES_TABLE"));
-        let update = update.key("id", AttributeValue::S(id.as_str().unwrap().to_owned()));
-        let update = update.key("sk", AttributeValue::S("mail".to_owned()));
+        let update = ["pk", "sk"]
+            .into_iter()
+            .fold(update, |update, name| update.key(name, row[name].clone()));
         within(update.update_expression("REMOVE ses_id").send()).await.unwrap();
     }
 
     /// The row of a message.
     pub(crate) async fn message(&self, id: &Value) -> Item {
-        let key = [("id", id.as_str().unwrap()), ("sk", "mail")];
-        self.item("MESSAGES_TABLE", &key).await.unwrap()
+        let is_row = |item: &Item| item["sk"].as_s().is_ok_and(|sk| id == sk.as_str());
+        self.all_messages().await.into_iter().find(is_row).unwrap()
     }
 }
 

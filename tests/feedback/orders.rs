@@ -79,7 +79,8 @@ impl World {
     async fn after(&self, events: &[Value], is_settled: bool) -> Vec<Item> {
         let id = AttributeValue::S(MESSAGE.to_string());
         let row = self.dynamodb.put_item().table_name(&self.messages_table);
-        let mut row = row.item("id", id).item("sk", AttributeValue::S("mail".to_owned()));
+        let partition = AttributeValue::S(format!("mail#{}", MESSAGE.as_bytes()[15] % 8));
+        let mut row = row.item("pk", partition).item("sk", id.clone()).item("id", id);
         if is_settled {
             let ses_id = AttributeValue::S("m-1".to_owned());
             row = row
@@ -107,8 +108,7 @@ impl World {
         for item in &mut items {
             let is_key = |name: &str| match table.logical_id.as_str() {
                 "SuppressionsTable" => name == "address",
-                "UsageTable" => name == "pk" || name == "sk",
-                "MessagesTable" => name == "id" || name == "sk",
+                "UsageTable" | "MessagesTable" => name == "pk" || name == "sk",
                 "OutboxTable" => name == "id" || name == "part",
                 _ => name == "id",
             };

@@ -30,7 +30,7 @@ impl Steps<'_> {
     fn put(&self, id: &str) -> TransactWriteItem {
         let put = Put::builder()
             .table_name(self.table)
-            .item("id", text(id))
+            .item("pk", text(id))
             .item("sk", text("t"));
         let put = put.condition_expression("attribute_not_exists(id)");
         let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -40,7 +40,7 @@ impl Steps<'_> {
     fn count(&self, id: &str) -> TransactWriteItem {
         let update = Update::builder()
             .table_name(self.table)
-            .key("id", text(id))
+            .key("pk", text(id))
             .key("sk", text("t"));
         let update = update.update_expression("ADD n :one");
         let update = update.expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
@@ -50,7 +50,7 @@ impl Steps<'_> {
     fn delete(&self, id: &str) -> TransactWriteItem {
         let delete = Delete::builder()
             .table_name(self.table)
-            .key("id", text(id))
+            .key("pk", text(id))
             .key("sk", text("t"));
         TransactWriteItem::builder().delete(delete.build().unwrap()).build()
     }
@@ -58,7 +58,7 @@ impl Steps<'_> {
     fn check(&self, id: &str) -> TransactWriteItem {
         let check = ConditionCheck::builder()
             .table_name(self.table)
-            .key("id", text(id))
+            .key("pk", text(id))
             .key("sk", text("t"));
         let check = check.condition_expression("attribute_exists(id)");
         TransactWriteItem::builder()
@@ -84,11 +84,11 @@ impl Okite {
     }
 
     async fn is_there(&self, id: &str) -> bool {
-        self.item("MESSAGES_TABLE", &[("id", id), ("sk", "t")]).await.is_some()
+        self.item("MESSAGES_TABLE", &[("pk", id), ("sk", "t")]).await.is_some()
     }
 
     async fn counted(&self, id: &str) -> String {
-        let item = self.item("MESSAGES_TABLE", &[("id", id), ("sk", "t")]).await.unwrap();
+        let item = self.item("MESSAGES_TABLE", &[("pk", id), ("sk", "t")]).await.unwrap();
         item["n"].as_n().unwrap().clone()
     }
 }
@@ -118,7 +118,7 @@ async fn a_transaction_does_everything_or_nothing_and_names_the_step_that_failed
         panic!("{error:?}");
     };
     let held = cancelled.cancellation_reasons()[1].item().unwrap();
-    assert_eq!(held["id"], text("a"));
+    assert_eq!(held["pk"], text("a"));
     assert_eq!(reasons(error), ["None", "ConditionalCheckFailed", "None"]);
     assert!(!okite.is_there("c").await && okite.is_there("b").await);
     let missing = okite.transact("3", vec![steps.check("nobody"), steps.put("c")]).await;
@@ -127,7 +127,7 @@ async fn a_transaction_does_everything_or_nothing_and_names_the_step_that_failed
     let get = |id: &str| {
         let get = Get::builder()
             .table_name(steps.table)
-            .key("id", text(id))
+            .key("pk", text(id))
             .key("sk", text("t"));
         TransactGetItem::builder().get(get.build().unwrap()).build()
     };

@@ -161,8 +161,8 @@ async fn writes_that_come_back_undone_are_named_and_the_others_are_done() {
     let okite = Okite::start().await;
     let row = |id: &str| {
         let put = PutRequest::builder()
-            .item("id", AttributeValue::S(id.to_owned()))
-            .item("sk", AttributeValue::S("mail".to_owned()));
+            .item("pk", AttributeValue::S(id.to_owned()))
+            .item("sk", AttributeValue::S("event".to_owned()));
         WriteRequest::builder().put_request(put.build().unwrap()).build()
     };
     let table = okite.variable("MESSAGES_TABLE");
@@ -175,13 +175,13 @@ async fn writes_that_come_back_undone_are_named_and_the_others_are_done() {
     assert_eq!(undone[table], [row("second")]);
     assert!(
         okite
-            .item("MESSAGES_TABLE", &[("id", "first"), ("sk", "mail")])
+            .item("MESSAGES_TABLE", &[("pk", "first"), ("sk", "event")])
             .await
             .is_some()
     );
     assert!(
         okite
-            .item("MESSAGES_TABLE", &[("id", "second"), ("sk", "mail")])
+            .item("MESSAGES_TABLE", &[("pk", "second"), ("sk", "event")])
             .await
             .is_none()
     );

@@ -14,7 +14,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Messages, by_recipient, mail_key, row};
+use super::partition::row_key;
+use super::{Messages, by_recipient, row};
 use crate::StoreError;
 use crate::dynamodb::batch;
 use crate::dynamodb::condition::{Written, unless_overtaken, written};
@@ -175,7 +176,7 @@ impl Messages {
         self.client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(mail_key(id)))
+            .set_key(Some(row_key(id)))
             .condition_expression("attribute_exists(#id)")
             .set_expression_attribute_names(names(["id", "ses_id"]))
             .expression_attribute_values(":ses_id", s(ses_id))
@@ -192,7 +193,7 @@ impl Messages {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(mail_key(attempt.id)))
+            .set_key(Some(row_key(attempt.id)))
             .update_expression("SET #state = :refused")
             .condition_expression(
                 "#state = :sending AND #attempt = :attempt AND #nonce = :nonce AND attribute_not_exists(#ses_id)",

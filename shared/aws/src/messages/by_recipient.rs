@@ -28,20 +28,23 @@ pub(super) fn rows(message: &NewMessage<'_>) -> Vec<Item> {
         return Vec::new();
     }
     let row = |(index, outcome): (usize, &RecipientOutcome)| {
-        let mut row = key(message.id.to_string(), format!("{TO}{index}"));
-        row.insert(HASH.to_owned(), s(hash(&outcome.address)));
-        row.insert("expires_at".to_owned(), ttl(message.expires_at));
-        row
+        let sk = format!("{TO}{index}");
+        entry(message.id, sk, &hash(&outcome.address), message.expires_at)
     };
     message.outcomes.iter().enumerate().map(row).collect()
 }
 
 /// The entry of a message in the index for somebody, by the hash of the address, to whom the mail was forwarded.
 pub(super) fn forwarded_row(id: Uuid, hash: &str, expires_at: Timestamp) -> Item {
-    let mut row = key(id.to_string(), format!("{FORWARDED}{hash}"));
-    row.insert(HASH.to_owned(), s(hash));
-    row.insert("expires_at".to_owned(), ttl(expires_at));
-    row
+    entry(id, format!("{FORWARDED}{hash}"), hash, expires_at)
+}
+
+fn entry(id: Uuid, sk: String, hash: &str, expires_at: Timestamp) -> Item {
+    let mut entry = key(id.to_string(), sk);
+    entry.insert("id".to_owned(), s(id.to_string()));
+    entry.insert(HASH.to_owned(), s(hash));
+    entry.insert("expires_at".to_owned(), ttl(expires_at));
+    entry
 }
 
 /// Returns whether an item of the index says that the mail was forwarded to the person, and not sent.

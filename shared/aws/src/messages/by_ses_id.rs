@@ -1,28 +1,26 @@
 //! Finding a message by SES's id, without an index.
 //!
 //! An index would cost a write unit with every message, and few are ever looked up. SES's id holds the time at which
-//! SES took the mail, and our ids sort by time. So the index `newest` leads to the messages that may be meant.
+//! SES took the mail, and rows sort by time. So the rows of half a minute are read.
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 use domain::ses_id;
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::Messages;
+use super::partition::{self, ROWS};
 use super::unknown::ScanPosition;
-use super::{MAIL, Messages, mail_key};
 use crate::StoreError;
-use crate::dynamodb::batch;
-use crate::dynamodb::item::{names, s, text_of, uuid_of};
-use crate::newest_from::NewestFrom;
+use crate::dynamodb::item::{names, s, uuid_of};
 
 /// How far ahead of SES's clock ours may be.
 const CLOCK_SKEW: Duration = Duration::from_millis(200);
 /// How long it may take from the request to SES's answer. A request that sends at once has 29 seconds.
 const REQUEST_MAX: Duration = Duration::from_secs(30);
-/// The most messages that are looked at, as pages of as many as one request reads.
-const PAGES_MAX: usize = 5;
 
 /// A part of the table that was read in search of a message.
 #[derive(Clone, Debug, Default)]
@@ -36,36 +34,39 @@ pub struct SearchedPage {
 }
 
 impl Messages {
-    /// Finds our id of a message by SES's id of it, if a request sent it at once and at most 500 others were accepted
-    /// between the request and SES's answer. A message that waited in the queue is not found, because its id is older
-    /// than SES's. A message of the last seconds may be missing, because the index is eventually consistent.
+    /// Finds our id of a message by SES's id of it, consistently, if a request sent it at once. A message that waited in
+    /// the queue is not found, because its id is older than SES's. Of each partition 1 MB is read, the newest rows of
+    /// the time: some 1,000 messages.
     ///
     /// # Errors
-    /// [`StoreError`] if the index or the table could not be read.
+    /// [`StoreError`] if the table could not be read.
     pub async fn id_of(&self, ses_id: &str) -> Result<Option<Uuid>, StoreError> {
         let Some(taken_at) = ses_id::time(ses_id) else {
             return Ok(None);
         };
         let earliest = taken_at.checked_sub(REQUEST_MAX).unwrap_or(Timestamp::MIN);
-        let mut from = last_id_of(taken_at.checked_add(CLOCK_SKEW).unwrap_or(taken_at));
-        for _ in 0..PAGES_MAX {
-            let page = self.newest(NewestFrom::After(from), batch::GET_MAX).await?;
-            let ids = page.ids.into_iter().filter(|id| *id >= first_id_of(earliest));
-            let keys: Vec<_> = ids.map(mail_key).collect();
-            let Some(last) = keys.last().and_then(|key| uuid_of(key, "id")) else {
-                return Ok(None);
-            };
-            let rows = batch::get(&self.client, &self.table, keys, &["id", "ses_id"]).await?;
-            let mut rows = rows.iter().filter(|row| text_of(row, "ses_id") == Some(ses_id));
-            if let Some(id) = rows.find_map(|row| uuid_of(row, "id")) {
-                return Ok(Some(id));
-            }
-            if !page.has_more {
-                return Ok(None);
-            }
-            from = last;
-        }
-        Ok(None)
+        let latest = taken_at.checked_add(CLOCK_SKEW).unwrap_or(taken_at);
+        let found = partition::all().map(async |name| {
+            self.client
+                .query()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .scan_index_forward(false)
+                .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
+                .filter_expression("#ses_id = :ses_id")
+                .projection_expression("#sk")
+                .set_expression_attribute_names(names(["pk", "sk", "ses_id"]))
+                .expression_attribute_values(":pk", s(name))
+                .expression_attribute_values(":first", s(first_id_of(earliest).to_string()))
+                .expression_attribute_values(":last", s(last_id_of(latest).to_string()))
+                .expression_attribute_values(":ses_id", s(ses_id))
+                .send()
+                .await
+                .map_err(StoreError::of("Query"))
+        });
+        let found = try_join_all(found).await?;
+        let mut rows = found.iter().flat_map(|answer| answer.items());
+        Ok(rows.find_map(|row| uuid_of(row, "sk")))
     }
 
     /// Looks for a message with SES's id in a page of the table, of at most 1 MB: the first page of a segment, or that
@@ -87,9 +88,9 @@ impl Messages {
             .total_segments(segments.into())
             .set_exclusive_start_key(after.map(ScanPosition::key))
             .projection_expression("#id")
-            .filter_expression("#sk = :mail AND #ses_id = :ses_id")
-            .set_expression_attribute_names(names(["id", "sk", "ses_id"]))
-            .expression_attribute_values(":mail", s(MAIL))
+            .filter_expression("begins_with(#pk, :rows) AND #ses_id = :ses_id")
+            .set_expression_attribute_names(names(["id", "pk", "ses_id"]))
+            .expression_attribute_values(":rows", s(ROWS))
             .expression_attribute_values(":ses_id", s(ses_id))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()

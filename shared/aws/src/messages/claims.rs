@@ -2,7 +2,7 @@
 //!
 //! | attribute | holds |
 //! |---|---|
-//! | `id` | `claim#<hash of API key, endpoint and idempotency key>` (key) |
+//! | `pk` | `claim#<hash of API key, endpoint and idempotency key>` (key) |
 //! | `sk` | `claim` (key) |
 //! | `body_hash` | a hash of the emails, to recognise another request |
 //! | `message_id` | the message of the first request |
@@ -60,8 +60,8 @@ impl Claims {
     pub async fn take(&self, claim: &Claim) -> Result<Claimed, StoreError> {
         let put = self
             .put(claim)
-            .condition_expression("attribute_not_exists(#id)")
-            .set_expression_attribute_names(names(["id"]));
+            .condition_expression("attribute_not_exists(#pk)")
+            .set_expression_attribute_names(names(["pk"]));
         self.claimed_by(put, claim).await
     }
 
@@ -220,9 +220,7 @@ pub(super) fn claim_key(id: &str) -> Item {
 }
 
 fn row(claim: &Claim) -> Item {
-    [
-        ("id", s(&claim.id)),
-        ("sk", s(CLAIM)),
+    let attributes = [
         ("body_hash", s(&claim.body_hash)),
         ("message_id", s(claim.message_id.to_string())),
         ("nonce", s(claim.nonce.to_string())),
@@ -231,13 +229,13 @@ fn row(claim: &Claim) -> Item {
         ("emails", n(i64::try_from(claim.emails).unwrap_or(i64::MAX))),
         ("expires_at", ttl(claim.kept_until)),
     ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    .map(|(name, value)| (name.to_owned(), value));
+    claim_key(&claim.id).into_iter().chain(attributes).collect()
 }
 
 fn read(row: &Item) -> Option<Claim> {
     Some(Claim {
-        id: text_of(row, "id")?.to_owned(),
+        id: text_of(row, "pk")?.to_owned(),
         body_hash: text_of(row, "body_hash")?.to_owned(),
         message_id: uuid_of(row, "message_id")?,
         nonce: uuid_of(row, "nonce")?,

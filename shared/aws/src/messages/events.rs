@@ -2,7 +2,7 @@
 //!
 //! | attribute | holds |
 //! |---|---|
-//! | `id` | our id of the message, or `ses#<SES's id of the mail>` for an event without our tag |
+//! | `pk` | our id of the message, or `ses#<SES's id of the mail>` for an event without our tag |
 //! | `sk` | `event#<at>#<type>#<feedback id>#<hash of the recipient, or ->`, or `delivery#<hash>` |
 //! | `sk` of an opening or a click | `engaged#<at>#<type>#<identity>#<hash of the recipient, or ->` |
 //! | `at` | when it happened, by SES (milliseconds) |
@@ -30,7 +30,8 @@ use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Messages, by_recipient, key, mail_key};
+use super::partition::row_key;
+use super::{Messages, by_recipient, key};
 use crate::StoreError;
 use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{Item, names, s, text_of, time, time_of, ttl};
@@ -92,7 +93,7 @@ impl Messages {
             .client
             .get_item()
             .table_name(&self.table)
-            .set_key(Some(mail_key(id)))
+            .set_key(Some(row_key(id)))
             .projection_expression("#ses_id, #sent_at")
             .set_expression_attribute_names(names(["ses_id", "sent_at"]))
             .send()
@@ -147,9 +148,9 @@ impl Messages {
             .consistent_read(true)
             .scan_index_forward(false)
             .limit(i32::try_from(EVENTS_READ_MAX).unwrap_or(i32::MAX))
-            .key_condition_expression("#id = :id AND #sk BETWEEN :start AND :end")
-            .set_expression_attribute_names(names(["id", "sk"]))
-            .expression_attribute_values(":id", s(partition))
+            .key_condition_expression("#pk = :pk AND #sk BETWEEN :start AND :end")
+            .set_expression_attribute_names(names(["pk", "sk"]))
+            .expression_attribute_values(":pk", s(partition))
             .expression_attribute_values(":start", s(start))
             .expression_attribute_values(":end", s(end))
             .into_paginator()
@@ -176,9 +177,9 @@ impl Messages {
             .table_name(&self.table)
             .consistent_read(true)
             .limit(1)
-            .key_condition_expression("#id = :id AND #sk BETWEEN :start AND :end")
-            .set_expression_attribute_names(names(["id", "sk"]))
-            .expression_attribute_values(":id", s(id.to_string()))
+            .key_condition_expression("#pk = :pk AND #sk BETWEEN :start AND :end")
+            .set_expression_attribute_names(names(["pk", "sk"]))
+            .expression_attribute_values(":pk", s(id.to_string()))
             .expression_attribute_values(":start", s(DELIVERY))
             .expression_attribute_values(":end", s(EVENTS_END))
             .send()

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::events::{DELIVERY, ENGAGED, EVENT, untagged};
 use super::forget_waiting::{ForgottenWaiting, LeftBecause, WaitingMails, queued_id};
-use super::{MAIL, Messages, by_recipient, key};
+use super::partition::row_key;
+use super::{Messages, by_recipient, key};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, names, s, text_of};
@@ -117,24 +118,27 @@ impl Messages {
     /// before them, the message is found again.
     async fn items_of(&self, id: Uuid) -> Result<Vec<Item>, StoreError> {
         let mut items = self.partition(&id.to_string()).await?;
-        let sk = |item: &Item| text_of(item, "sk").unwrap_or_default().to_owned();
-        let mail = items.iter().find(|item| sk(item) == MAIL);
-        if let Some(ses_id) = mail.and_then(|mail| text_of(mail, "ses_id")) {
+        let row = self.item(row_key(id)).await?;
+        if let Some(ses_id) = row.as_ref().and_then(|row| text_of(row, "ses_id")) {
             items.extend(self.partition(&untagged(ses_id)).await?);
         }
-        items.sort_by_key(|item| {
-            let sk = sk(item);
-            (sk.starts_with(by_recipient::TO), sk == MAIL)
-        });
+        items.sort_by_key(|item| text_of(item, "sk").is_some_and(|sk| sk.starts_with(by_recipient::TO)));
+        items.extend(row);
         Ok(items)
     }
 
-    async fn partition(&self, id: &str) -> Result<Vec<Item>, StoreError> {
+    async fn item(&self, key: Item) -> Result<Option<Item>, StoreError> {
+        let read = self.client.get_item().table_name(&self.table).set_key(Some(key));
+        let read = read.consistent_read(true).send().await;
+        Ok(read.map_err(StoreError::of("GetItem"))?.item)
+    }
+
+    async fn partition(&self, pk: &str) -> Result<Vec<Item>, StoreError> {
         let query = self.client.query().table_name(&self.table).consistent_read(true);
         let pages = query
-            .key_condition_expression("#id = :id")
-            .set_expression_attribute_names(names(["id"]))
-            .expression_attribute_values(":id", s(id))
+            .key_condition_expression("#pk = :pk")
+            .set_expression_attribute_names(names(["pk"]))
+            .expression_attribute_values(":pk", s(pk))
             .into_paginator()
             .items()
             .send();
@@ -185,7 +189,8 @@ impl Messages {
             {
                 continue;
             }
-            let message = text_of(&item, "id").map(str::to_owned);
+            // A row and an entry of the index have the id of the message, and an event is in its partition.
+            let message = text_of(&item, "id").or(text_of(&item, "pk")).map(str::to_owned);
             if self.forget_in(item, address).await? {
                 messages.extend(message);
             }
@@ -234,9 +239,7 @@ impl Messages {
                 return Ok(true);
             }
             // The item was written to, or it is gone.
-            let read = self.client.get_item().table_name(&self.table).set_key(Some(key));
-            let read = read.consistent_read(true).send().await;
-            match read.map_err(StoreError::of("GetItem"))?.item {
+            match self.item(key).await? {
                 Some(current) => item = current,
                 None => return Ok(true),
             }
@@ -247,18 +250,18 @@ impl Messages {
 
 /// The key of an item, or of the position of a scan.
 fn key_of(item: &Item) -> Option<Item> {
-    Some(key(text_of(item, "id")?, text_of(item, "sk")?))
+    Some(key(text_of(item, "pk")?, text_of(item, "sk")?))
 }
 
-/// The position of a scan as one text. No `id` has a space.
+/// The position of a scan as one text. No `pk` has a space.
 fn text_of_position(key: &Item) -> Option<String> {
-    Some(format!("{} {}", text_of(key, "id")?, text_of(key, "sk")?))
+    Some(format!("{} {}", text_of(key, "pk")?, text_of(key, "sk")?))
 }
 
 /// Reads the position of a scan.
 fn position(text: &str) -> Option<Item> {
-    let (id, sk) = text.split_once(' ')?;
-    Some(key(id, sk))
+    let (pk, sk) = text.split_once(' ')?;
+    Some(key(pk, sk))
 }
 
 /// Returns whether an item is about the address alone: an event, a delivery or an entry of the index.

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::Messages;
+use super::partition::is_row;
 use super::recall::{Cancel, ContentSwitch};
 use super::transitions::Moved;
-use super::{MAIL, Messages};
-use crate::dynamodb::item::{Item, text_of, uuid_of};
+use crate::dynamodb::item::{Item, uuid_of};
 use crate::{ContentError, Outbox, StoreError};
 use domain::address::EmailAddress;
 use domain::queue::{OutboxEntry, QueuedContent, WithoutAddress};
@@ -210,6 +211,6 @@ fn state(record: &MessageRecord, queued: &QueuedMail, entry: Option<OutboxEntry>
 
 /// Returns the id of the message if an item is the row of one that was queued.
 pub(super) fn queued_id(item: &Item) -> Option<Uuid> {
-    let is_queued = text_of(item, "sk") == Some(MAIL) && item.contains_key("queued_at");
+    let is_queued = is_row(item) && item.contains_key("queued_at");
     uuid_of(item, "id").filter(|_| is_queued)
 }

@@ -3,7 +3,8 @@
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 
-use super::{MAIL, Messages, by_recipient, key};
+use super::partition::row_key;
+use super::{Messages, by_recipient, key};
 use crate::StoreError;
 use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{names, ttl};
@@ -26,9 +27,8 @@ impl Messages {
         let items = records.into_iter().flat_map(|record| {
             // A message to one recipient has no entry of its own.
             let entries = Some(record.recipients.len()).filter(|count| *count != 1).unwrap_or(0);
-            let entries = (0..entries).map(|nth| format!("{}{nth}", by_recipient::TO));
-            let keys = [MAIL.to_owned()].into_iter().chain(entries);
-            keys.map(|sk| key(record.id.to_string(), sk))
+            let entries = (0..entries).map(|nth| key(record.id.to_string(), format!("{}{nth}", by_recipient::TO)));
+            [row_key(record.id)].into_iter().chain(entries)
         });
         let writes = items.map(async |key| {
             let kept = self

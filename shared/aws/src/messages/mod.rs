@@ -1,8 +1,8 @@
 //! The table of messages: messages, the events that SES reported about them, and the claims of idempotency keys.
 //!
-//! | `id` | `sk` | holds |
+//! | `pk` | `sk` | holds |
 //! |---|---|---|
-//! | our id (`UUIDv7`) | `mail` | the row of the message: the mail without its bodies, and the sender's state |
+//! | `mail#<n>` | our id (`UUIDv7`) | the row of the message: the mail without its bodies, and the sender's state |
 //! | our id | `event#<at>#<type>#<SES's id>#<recipient>` | one event about one recipient, or the whole mail |
 //! | our id | `delivery#<recipient>` | the latest `Delivery` to a recipient |
 //! | our id | `to#<n>` | an entry of the index `by-recipient`, if the mail has several recipients |
@@ -10,7 +10,7 @@
 //! | `ses#<SES's id of the mail>` | `event#…`, `delivery#…` | the same for events without our tag |
 //! | `claim#<hash>` | `claim` | the claim of an idempotency key: see [`Claims`] |
 //!
-//! The attributes of `mail`:
+//! The attributes of a row:
 //!
 //! | attribute | holds |
 //! |---|---|
@@ -29,12 +29,12 @@
 //! | `event_headers` | the headers that events repeat, if the mail has any |
 //! | `recipients` | the outcome on each address |
 //! | `stream`, `key_id`, `created_at` | its stream, the API key that it came with, and when (milliseconds) |
-//! | `shard` | key of the index `newest`: one of some partitions, so that no partition is written too often |
-//! | `recipient_hash` | key of the index `by-recipient`, here if the mail has one recipient, else in each `to#<n>` |
+//! | `id` | our id: sort key of the index `by-recipient`, here and in each `to#<n>` |
+//! | `recipient_hash` | key of that index, here if the mail has one recipient, else in each `to#<n>` |
 //! | `expires_at` | when DynamoDB may delete the item (seconds); every item of the table has it |
 //!
 //! The attributes of an event are listed in [`events`]. An event rewrites no row that has SES's id, so a mail to many
-//! recipients costs one small write for each event, and has no limit on their number. An event whose `mail` is not
+//! recipients costs one small write for each event, and has no limit on their number. An event whose row is not
 //! there is kept until it expires: nothing reads it.
 //!
 //! An event without our tag comes from a classic notification. It may come before the sender has stored SES's id, so it
@@ -59,6 +59,7 @@ mod forget_waiting;
 mod keep;
 mod key_ids;
 mod pages;
+mod partition;
 mod read;
 mod recall;
 mod row;
@@ -66,7 +67,6 @@ mod transitions;
 mod unknown;
 
 use aws_sdk_dynamodb::Client;
-use uuid::Uuid;
 
 use crate::dynamodb::item::{Item, s};
 
@@ -81,9 +81,6 @@ pub use pages::MessagesPage;
 pub use recall::{Cancel, ClaimGrowth, ContentSwitch, Reschedule, Rescheduled};
 pub use transitions::{Moved, NewAttempt};
 pub use unknown::{OpenMessages, ScanPosition};
-
-/// The sort key of the row of a message.
-const MAIL: &str = "mail";
 
 /// The table of messages.
 #[derive(Clone, Debug)]
@@ -104,11 +101,6 @@ impl Messages {
 }
 
 /// The key of an item.
-fn key(id: impl Into<String>, sk: impl Into<String>) -> Item {
-    Item::from([("id".to_owned(), s(id)), ("sk".to_owned(), s(sk))])
-}
-
-/// The key of the row of a message.
-fn mail_key(id: Uuid) -> Item {
-    key(id.to_string(), MAIL)
+fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
+    Item::from([("pk".to_owned(), s(pk)), ("sk".to_owned(), s(sk))])
 }

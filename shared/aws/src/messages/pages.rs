@@ -2,20 +2,34 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use futures_util::future::try_join_all;
 use uuid::Uuid;
 
-use super::{Messages, by_recipient};
+use super::{Messages, by_recipient, partition};
 use crate::StoreError;
 use crate::dynamodb::item::{Item, s, uuid_of};
 use crate::newest_from::NewestFrom;
 use domain::address::EmailAddress;
 
-/// The attribute that the index `newest` is keyed by.
-pub(super) const SHARD: &str = "shard";
-/// How many partitions the index `newest` is spread over. A partition takes 1,000 writes a second, and an index that
-/// takes no more stops the writes to its table.
-const SHARDS: u8 = 8;
+/// Where the ids of messages are listed by age.
+#[derive(Clone, Copy)]
+enum ListedIn {
+    /// The partitions of rows.
+    Table,
+    /// The index by recipient.
+    Index,
+}
+
+impl ListedIn {
+    /// The attributes of the key: the partition and the id.
+    fn key(self) -> [&'static str; 2] {
+        match self {
+            Self::Table => ["pk", "sk"],
+            Self::Index => [by_recipient::HASH, "id"],
+        }
+    }
+}
 
 /// A page of messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,14 +41,13 @@ pub struct MessagesPage {
 }
 
 impl Messages {
-    /// Finds at most `limit` messages to any recipient. A message of the last moments may be missing, because the
-    /// index is eventually consistent.
+    /// Finds at most `limit` messages to any recipient, consistently. The rows are read for it, but not returned.
     ///
     /// # Errors
-    /// [`StoreError`] if the index could not be read.
+    /// [`StoreError`] if the table could not be read.
     pub async fn newest(&self, from: NewestFrom, limit: usize) -> Result<MessagesPage, StoreError> {
         let partitions =
-            (0..SHARDS).map(|number| self.ids_of_partition("newest", SHARD, shard_name(number), from, limit, |_| true));
+            partition::all().map(|name| self.ids_of_partition(ListedIn::Table, name, from, limit, |_| true));
         let ids = try_join_all(partitions).await?.into_iter().flatten().collect();
         Ok(page(ids, from, limit))
     }
@@ -64,14 +77,7 @@ impl Messages {
         let hash = by_recipient::hash_of_pseudonym(pseudonym);
         let counts = |item: &Item| !by_recipient::is_forwarded(item);
         let ids = self
-            .ids_of_partition(
-                "by-recipient",
-                by_recipient::HASH,
-                hash,
-                NewestFrom::Newest,
-                LOOKED_AT,
-                counts,
-            )
+            .ids_of_partition(ListedIn::Index, hash, NewestFrom::Newest, LOOKED_AT, counts)
             .await?;
         let ids: Vec<Uuid> = ids.into_iter().collect();
         let records = self.get_all(&ids).await?;
@@ -103,38 +109,43 @@ impl Messages {
     ) -> Result<MessagesPage, StoreError> {
         let hash = by_recipient::hash(address);
         let ids = self
-            .ids_of_partition("by-recipient", by_recipient::HASH, hash, from, limit, counts)
+            .ids_of_partition(ListedIn::Index, hash, from, limit, counts)
             .await?;
         Ok(page(ids, from, limit))
     }
 
-    /// Reads the ids of a partition of an index: the first ones in the direction of the page, one more than `limit`, of
-    /// items that count.
+    /// Reads the ids of a partition: the first ones in the direction of the page, one more than `limit`, of items that
+    /// count.
     async fn ids_of_partition(
         &self,
-        index: &str,
-        attribute: &str,
-        value: String,
+        listed_in: ListedIn,
+        partition: String,
         from: NewestFrom,
         limit: usize,
         counts: impl Fn(&Item) -> bool,
     ) -> Result<BTreeSet<Uuid>, StoreError> {
+        let [partition_key, id_key] = listed_in.key();
         let query = self
             .client
             .query()
             .table_name(&self.table)
-            .index_name(index)
             .scan_index_forward(matches!(from, NewestFrom::Before(_)))
             .limit(i32::try_from(limit + 1).unwrap_or(i32::MAX))
-            .expression_attribute_names("#partition", attribute)
-            .expression_attribute_values(":partition", s(value));
-        let bounded =
-            |query: aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder, comparison: &str, id: Uuid| {
-                query
-                    .key_condition_expression(format!("#partition = :partition AND #id {comparison} :id"))
-                    .expression_attribute_names("#id", "id")
-                    .expression_attribute_values(":id", s(id.to_string()))
-            };
+            .expression_attribute_names("#partition", partition_key)
+            .expression_attribute_values(":partition", s(partition));
+        let query = match listed_in {
+            ListedIn::Table => query
+                .consistent_read(true)
+                .projection_expression("#id")
+                .expression_attribute_names("#id", id_key),
+            ListedIn::Index => query.index_name("by-recipient"),
+        };
+        let bounded = |query: QueryFluentBuilder, comparison: &str, id: Uuid| {
+            query
+                .key_condition_expression(format!("#partition = :partition AND #id {comparison} :id"))
+                .expression_attribute_names("#id", id_key)
+                .expression_attribute_values(":id", s(id.to_string()))
+        };
         let query = match from {
             NewestFrom::Newest => query.key_condition_expression("#partition = :partition"),
             NewestFrom::After(id) => bounded(query, "<", id),
@@ -146,7 +157,7 @@ impl Messages {
             && let Some(item) = items.next().await
         {
             let item = item.map_err(StoreError::of("Query"))?;
-            found.extend(uuid_of(&item, "id").filter(|_| counts(&item)));
+            found.extend(uuid_of(&item, id_key).filter(|_| counts(&item)));
         }
         Ok(found)
     }
@@ -164,14 +175,4 @@ fn page(ids: BTreeSet<Uuid>, from: NewestFrom, limit: usize) -> MessagesPage {
         }
     };
     MessagesPage { ids, has_more }
-}
-
-/// Returns the partition of the index `newest` that a message is in. The last bits of an id are random, and the ids of
-/// a batch follow one another.
-pub(super) fn shard(id: Uuid) -> String {
-    shard_name(id.as_bytes()[15] % SHARDS)
-}
-
-fn shard_name(number: u8) -> String {
-    format!("mail#{number}")
 }

@@ -6,7 +6,8 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use uuid::Uuid;
 
 use super::events::{delivery_key, newest_first, untagged};
-use super::{Messages, by_recipient, key, mail_key, row};
+use super::partition::row_key;
+use super::{Messages, by_recipient, key, row};
 use crate::StoreError;
 use crate::dynamodb::batch;
 use crate::dynamodb::item::{text_of, uuid_of};
@@ -27,7 +28,7 @@ impl Messages {
             .client
             .get_item()
             .table_name(&self.table)
-            .set_key(Some(mail_key(id)))
+            .set_key(Some(row_key(id)))
             .consistent_read(true)
             .send()
             .await
@@ -46,9 +47,9 @@ impl Messages {
     pub async fn get_all(&self, ids: &[Uuid]) -> Result<BTreeMap<Uuid, MessageRecord>, StoreError> {
         let mut records = BTreeMap::new();
         for ids in ids.chunks(batch::GET_MAX) {
-            let keys = ids.iter().copied().map(mail_key);
+            let keys = ids.iter().copied().map(row_key);
             for row in batch::get(&self.client, &self.table, keys.collect(), &[]).await? {
-                let Some(id) = uuid_of(&row, "id") else { continue };
+                let Some(id) = uuid_of(&row, "sk") else { continue };
                 let record = row::record(&row).unwrap_or_else(|| {
                     tracing::error!(message.id = %id, "the row of a message cannot be read, and counts as unknown");
                     row::unreadable(id)
@@ -119,12 +120,12 @@ impl Messages {
                 ((id.to_string(), sk), (id, address))
             })
             .collect();
-        let keys: Vec<_> = asked.keys().map(|(id, sk)| key(id, sk)).collect();
+        let keys: Vec<_> = asked.keys().map(|(pk, sk)| key(pk, sk)).collect();
         let mut delivered = BTreeSet::new();
         for keys in keys.chunks(batch::GET_MAX) {
-            for item in batch::get(&self.client, &self.table, keys.to_vec(), &["id", "sk"]).await? {
+            for item in batch::get(&self.client, &self.table, keys.to_vec(), &["pk", "sk"]).await? {
                 let text = |name| text_of(&item, name).unwrap_or_default().to_owned();
-                if let Some((id, address)) = asked.get(&(text("id"), text("sk"))) {
+                if let Some((id, address)) = asked.get(&(text("pk"), text("sk"))) {
                     delivered.insert((*id, address.normalised().to_owned()));
                 }
             }

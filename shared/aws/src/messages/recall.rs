@@ -5,9 +5,10 @@ use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update as UpdateAction}
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::Messages;
 use super::claims::claim_key;
+use super::partition::row_key;
 use super::transitions::{Moved, Update, record_of};
-use super::{Messages, mail_key};
 use crate::dynamodb::item::{n, names, s, time, ttl};
 use crate::dynamodb::transaction::{OPERATION, Transacted, transacted};
 use crate::outbox::{content_attributes, entry_key, part_keys};
@@ -113,7 +114,7 @@ impl Messages {
             .of_content(cancel.content.nonce)
             .set("state", s(SenderState::Canceled.as_str()))
             .ending(cancel.now);
-        let mut actions = vec![update(row.in_transaction(&self.table, mail_key(cancel.id))?)];
+        let mut actions = vec![update(row.in_transaction(&self.table, row_key(cancel.id))?)];
         if cancel.content.size > DELETED_AT_ONCE_MAX || cancel.content.parts > PARTS_AT_ONCE_MAX {
             let entry = entry_update(outbox, cancel.id, "SET #wake_at = :wake_at", &["wake_at"])
                 .expression_attribute_values(":wake_at", time(cancel.now));
@@ -164,7 +165,7 @@ impl Messages {
         .expression_attribute_values(":wake_at", time(new.wake_at))
         .expression_attribute_values(":deadline", time(new.deadline));
         let mut actions = vec![
-            update(row.in_transaction(&self.table, mail_key(new.id))?),
+            update(row.in_transaction(&self.table, row_key(new.id))?),
             update(entry.build()?),
         ];
         if let Some(claim) = &new.claim {
@@ -211,7 +212,7 @@ impl Messages {
             entry = entry.expression_attribute_values(format!(":{name}"), value);
         }
         Ok(vec![
-            update(row.in_transaction(&self.table, mail_key(switch.id))?),
+            update(row.in_transaction(&self.table, row_key(switch.id))?),
             update(entry.build()?),
         ])
     }

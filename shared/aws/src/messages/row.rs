@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
-use super::{MAIL, NewMessage, by_recipient, pages};
+use super::partition::row_key;
+use super::{NewMessage, by_recipient};
 use crate::dynamodb::item::{Item, list, n, number_of, s, text_of, texts_of, time, time_of, ttl, uuid_of};
 use domain::recipient::RecipientOutcome;
 use domain::record::{FailedReason, MessageRecord, QueuedMail, RecordedMail, RecordedRecipient, SenderState, WaitsFor};
@@ -16,8 +17,6 @@ pub(super) fn of(message: &NewMessage<'_>) -> Item {
     let mail = RecordedMail::from(message.mail);
     let mut row = HashMap::from([
         ("id", s(message.id.to_string())),
-        ("sk", s(MAIL)),
-        (pages::SHARD, s(pages::shard(message.id))),
         ("nonce", s(message.nonce.to_string())),
         ("created_at", time(message.created_at)),
         ("expires_at", ttl(message.expires_at)),
@@ -48,7 +47,8 @@ pub(super) fn of(message: &NewMessage<'_>) -> Item {
     if let [only] = message.outcomes {
         row.insert(by_recipient::HASH, s(by_recipient::hash(&only.address)));
     }
-    row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let row = row.into_iter().map(|(name, value)| (name.to_owned(), value));
+    row.chain(row_key(message.id)).collect()
 }
 
 /// Makes the row of a message that waits in the queue. Its attempt is the one that the request would have made.

@@ -15,7 +15,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Messages, mail_key, row};
+use super::partition::row_key;
+use super::{Messages, row};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, n, s, time};
@@ -178,7 +179,7 @@ impl Messages {
         own: impl Fn(&MessageRecord) -> bool,
     ) -> Result<Moved, StoreError> {
         let request = self.client.update_item().table_name(&self.table);
-        let answer = update.apply(request.set_key(Some(mail_key(id)))).send().await;
+        let answer = update.apply(request.set_key(Some(row_key(id)))).send().await;
         let found = match written(answer)? {
             Written::Done(_) => return Ok(Moved::Done),
             Written::Failed(item) => record_of(item, OPERATION)?,

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::{MAIL, Messages, mail_key, row};
+use super::partition::{ROWS, row_key};
+use super::{Messages, row};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
-use crate::dynamodb::item::{Item, n, names, s, text_of, time};
+use crate::dynamodb::item::{Item, n, names, s, time};
 use domain::record::{MessageRecord, SenderState};
 use domain::settlement::Settlement;
 
@@ -56,11 +57,11 @@ impl Messages {
             .consistent_read(true)
             .set_exclusive_start_key(after.map(ScanPosition::key))
             .filter_expression(
-                "#sk = :mail AND #state IN (:sending, :unknown) AND attribute_not_exists(#ses_id) AND \
+                "begins_with(#pk, :rows) AND #state IN (:sending, :unknown) AND attribute_not_exists(#ses_id) AND \
                  #attempt_at BETWEEN :since AND :until",
             )
-            .set_expression_attribute_names(names(["sk", "state", "ses_id", "attempt_at"]))
-            .expression_attribute_values(":mail", s(MAIL))
+            .set_expression_attribute_names(names(["pk", "state", "ses_id", "attempt_at"]))
+            .expression_attribute_values(":rows", s(ROWS))
             .expression_attribute_values(":sending", s(SenderState::Sending.as_str()))
             .expression_attribute_values(":unknown", s(SenderState::Unknown.as_str()))
             .expression_attribute_values(":since", time(since))
@@ -76,7 +77,7 @@ impl Messages {
         for item in answer.items() {
             match row::record(item) {
                 Some(record) => page.records.push(record),
-                None => page.unreadable += u64::from(text_of(item, "id").is_some()),
+                None => page.unreadable += 1,
             }
         }
         Ok(page)
@@ -101,7 +102,7 @@ impl Messages {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(mail_key(record.id)))
+            .set_key(Some(row_key(record.id)))
             .update_expression("SET #state = :settled, #settled_at = :now")
             .condition_expression(
                 "#state IN (:sending, :unknown) AND #attempt = :attempt AND #nonce = :nonce AND attribute_not_exists(#ses_id)",

@@ -23,6 +23,7 @@ use local_aws::template::{Stack, StackContext};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
 
 pub(crate) const REGION: &str = "us-east-1";
 /// The template that is deployed.
@@ -50,6 +51,14 @@ pub(crate) fn s(text: &str) -> AttributeValue {
 
 pub(crate) fn n(number: i64) -> AttributeValue {
     AttributeValue::N(number.to_string())
+}
+
+/// The key of the row of a message.
+pub(crate) fn row_key(id: Uuid) -> [(&'static str, String); 2] {
+    [
+        ("pk", format!("mail#{}", id.as_bytes()[15] % 8)),
+        ("sk", id.to_string()),
+    ]
 }
 
 /// What a function is configured with, but for an endpoint of ours.
@@ -264,6 +273,12 @@ impl Store {
         let key = key.iter().map(|(name, value)| ((*name).to_owned(), s(value))).collect();
         let delete = self.client.delete_item().table_name(self.table(logical_id));
         delete.set_key(Some(key)).send().await.unwrap();
+    }
+
+    /// Reads the row of a message.
+    pub(crate) async fn row(&self, id: Uuid) -> Option<Item> {
+        let [(pk, partition), (sk, id)] = row_key(id);
+        self.item("MessagesTable", &[(pk, &partition), (sk, &id)]).await
     }
 
     /// Counts the items of a table.

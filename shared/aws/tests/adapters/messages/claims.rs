@@ -28,7 +28,7 @@ async fn a_key_is_claimed_once_and_the_others_see_its_holder() {
         store.claims().take(&second).await.unwrap(),
         Claimed::Held(first.clone())
     );
-    let row = store.item(TABLE, &[("id", &first.id), ("sk", "claim")]).await.unwrap();
+    let row = store.item(TABLE, &[("pk", &first.id), ("sk", "claim")]).await.unwrap();
     assert_eq!(text(&row, "message_id"), first.message_id.to_string());
     assert_eq!(number(&row, "lease_until"), 35_000 + at(0).as_millisecond());
     assert_eq!(number(&row, "expires_at"), at(0).as_second() + 25 * 3_600);
@@ -134,7 +134,7 @@ async fn a_key_is_remembered_longer_and_never_shorter() {
     let first = claim(1, at(0));
     claims.take(&first).await.unwrap();
     let expires = async || {
-        let row = store.item(TABLE, &[("id", &first.id), ("sk", "claim")]).await.unwrap();
+        let row = store.item(TABLE, &[("pk", &first.id), ("sk", "claim")]).await.unwrap();
         number(&row, "expires")
     };
     let (longer, shorter) = (first.expires + REMEMBERED, first.expires + LEASE);
@@ -183,7 +183,7 @@ async fn a_claim_keeps_the_number_of_its_emails_and_the_time_of_their_records() 
     );
     let taken = first.taken_over(&second, true);
     store.claims().take_over(&first, &taken).await.unwrap();
-    let row = store.item(TABLE, &[("id", &first.id), ("sk", "claim")]).await.unwrap();
+    let row = store.item(TABLE, &[("pk", &first.id), ("sk", "claim")]).await.unwrap();
     assert_eq!(number(&row, "emails"), 100);
     assert_eq!(number(&row, "expires_at"), first.kept_until.as_second());
     assert_eq!(number(&row, "expires"), second.expires.as_millisecond());

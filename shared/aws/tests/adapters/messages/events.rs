@@ -87,7 +87,7 @@ async fn sort_keys(store: &Store) -> Vec<String> {
 async fn items(store: &Store) -> Vec<Item> {
     let scan = store.client().scan().table_name(store.table(TABLE));
     let mut items = scan.send().await.unwrap().items.unwrap();
-    items.sort_by_key(|item| (text(item, "id").to_owned(), text(item, "sk").to_owned()));
+    items.sort_by_key(|item| (text(item, "pk").to_owned(), text(item, "sk").to_owned()));
     items
 }
 
@@ -105,7 +105,7 @@ async fn an_event_has_one_item_for_each_recipient_with_the_attributes_that_are_d
     };
     let sk = |address: &str| format!("event#1800000001000#Bounce#f-1#{}", hash(address));
     let common = [
-        ("id", s(&ID.to_string())),
+        ("pk", s(&ID.to_string())),
         ("at", n(at(1_000).as_millisecond())),
         ("subtype", s("General")),
         ("expires_at", n(at(0).as_second() + 24 * 3_600)),
@@ -121,6 +121,7 @@ async fn an_event_has_one_item_for_each_recipient_with_the_attributes_that_are_d
     bob.insert("forwarded".to_owned(), AttributeValue::Bool(true));
     // The mail was not sent to Bob, so an entry of the index finds the event.
     let entry = [
+        ("pk", s(&ID.to_string())),
         ("id", s(&ID.to_string())),
         ("sk", s(&format!("to#forwarded#{}", hash("bob@example.org")))),
         ("recipient_hash", s(&hash("bob@example.org"))),
@@ -250,7 +251,10 @@ async fn an_event_is_written_if_the_row_cannot_be_read() {
     let client = aws_sdk_dynamodb::Client::from_conf(config.build());
     let messages = Messages::new(client, store.table(TABLE));
     messages.add_event(&event("Send", "", &[]), at(0)).await.unwrap();
-    assert_eq!(sort_keys(&store).await, ["event#1800000001000#Send##-", "mail"]);
+    assert_eq!(
+        sort_keys(&store).await,
+        ["event#1800000001000#Send##-", &ID.to_string()]
+    );
     let record = store.messages().get(ID).await.unwrap().unwrap();
     assert_eq!(record.ses_id.as_deref(), Some(SES_ID));
 }
@@ -335,7 +339,7 @@ async fn one_event_proves_sending_and_a_message_without_one_has_no_proof() {
         let store = sending().await;
         let messages = store.messages();
         // What else is in its partition proves nothing.
-        store.put(TABLE, [("id", s(&ID.to_string())), ("sk", s("to#0"))]).await;
+        store.put(TABLE, [("pk", s(&ID.to_string())), ("sk", s("to#0"))]).await;
         assert_eq!(messages.proof_of_sending(ID).await.unwrap(), None);
         add(&store, &event(kind, "", &["anna@example.org"])).await;
         let proof = messages.proof_of_sending(ID).await.unwrap().unwrap();

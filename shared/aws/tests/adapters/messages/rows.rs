@@ -16,7 +16,7 @@ use domain::suppression::{Suppression, SuppressionReason};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::support::{Item, Store, at, closed_port, mail, mailboxes, n, parts, s, text};
+use crate::support::{Item, Store, at, closed_port, mail, mailboxes, n, parts, row_key, s, text};
 
 pub(super) const TABLE: &str = "MessagesTable";
 pub(super) const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
@@ -57,7 +57,7 @@ fn outcome(address: &str, status: RecipientStatus) -> RecipientOutcome {
 }
 
 async fn row(store: &Store) -> Option<Item> {
-    store.item(TABLE, &[("id", &ID.to_string()), ("sk", "mail")]).await
+    store.row(ID).await
 }
 
 /// A database with the row of a message that is being sent.
@@ -101,9 +101,9 @@ async fn the_row_has_the_attributes_that_are_documented() {
     };
     let created = at(0).as_millisecond();
     let expected = [
+        ("pk", s("mail#1")),
+        ("sk", s(&ID.to_string())),
         ("id", s(&ID.to_string())),
-        ("sk", s("mail")),
-        ("shard", s("mail#1")),
         ("state", s("sending")),
         ("attempt", n(1)),
         ("attempt_at", n(created)),
@@ -450,7 +450,9 @@ async fn a_message_is_read_as_it_was_written() {
 #[tokio::test]
 async fn a_row_that_is_no_message_is_an_error() {
     let store = Store::start().await;
-    store.put(TABLE, [("id", s(&ID.to_string())), ("sk", s("mail"))]).await;
+    store
+        .put(TABLE, row_key(ID).map(|(name, value)| (name, s(&value))))
+        .await;
     let error = store.messages().get(ID).await.unwrap_err();
     assert_eq!(error.code, "NotAMessage");
 }
@@ -459,7 +461,8 @@ async fn a_row_that_is_no_message_is_an_error() {
 async fn a_row_that_cannot_be_read_is_unknown_and_holds_up_no_other() {
     let store = sending().await;
     let other = Uuid::from_u128(99);
-    let unreadable = [("id", s(&other.to_string())), ("sk", s("mail")), ("created_at", n(-1))];
+    let unreadable = row_key(other).map(|(name, value)| (name, s(&value)));
+    let unreadable = unreadable.into_iter().chain([("created_at", n(-1))]);
     store.put(TABLE, unreadable).await;
     let found = store.messages().get_all(&[ID, other]).await.unwrap();
     assert_eq!(found.len(), 2);

@@ -74,7 +74,7 @@ async fn a_table_of_several_pages_is_read_to_the_end() {
     for n in 0..12 {
         let id = format!("claim#{n}");
         store
-            .put(TABLE, [("id", s(&id)), ("sk", s("claim")), ("pad", s(&pad))])
+            .put(TABLE, [("pk", s(&id)), ("sk", s("claim")), ("pad", s(&pad))])
             .await;
     }
     let mail = any_mail();
@@ -90,8 +90,8 @@ async fn a_table_of_several_pages_is_read_to_the_end() {
         .put(
             TABLE,
             [
-                ("id", s("odd")),
-                ("sk", s("mail")),
+                ("pk", s("mail#0")),
+                ("sk", s("odd")),
                 ("state", s("sending")),
                 ("attempt_at", n(at(0).as_millisecond())),
             ],
@@ -110,10 +110,7 @@ async fn a_word_is_written_once_and_only_on_the_attempt_that_was_read() {
         let store = sending().await;
         let record = store.messages().get(ID).await.unwrap().unwrap();
         assert!(store.messages().settle(&record, word, at(9)).await.unwrap());
-        let row = store
-            .item(TABLE, &[("id", &ID.to_string()), ("sk", "mail")])
-            .await
-            .unwrap();
+        let row = store.row(ID).await.unwrap();
         assert_eq!(
             (text(&row, "state"), number(&row, "settled_at")),
             (state, at(9).as_millisecond())

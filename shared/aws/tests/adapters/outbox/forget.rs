@@ -125,7 +125,7 @@ async fn a_content_that_an_earlier_run_left_over_is_deleted() {
     let store = Store::start().await;
     queued(&store, &["bob@example.org"], &["anna@example.net"]).await;
     let old = content_of(&store).await;
-    let index = store.item(ROWS, &[("id", &ID.to_string()), ("sk", "to#1")]).await;
+    let index = store.item(ROWS, &[("pk", &ID.to_string()), ("sk", "to#1")]).await;
     forget(&store, "anna@example.net").await;
     // As if the run had died before it deleted the old parts and changed the row.
     let outbox = store.outbox();
@@ -207,7 +207,7 @@ async fn a_content_that_is_being_written_is_deleted_only_if_no_mail_can_get_it()
     let store = Store::start().await;
     queued(&store, &["bob@example.org"], &["anna@example.net"]).await;
     let (outbox, messages) = (store.outbox(), store.messages());
-    let index = store.item(ROWS, &[("id", &ID.to_string()), ("sk", "to#1")]).await;
+    let index = store.item(ROWS, &[("pk", &ID.to_string()), ("sk", "to#1")]).await;
     forget(&store, "anna@example.net").await;
     // The row names the address again, so the command comes to the mail once more.
     let put = store.client().put_item().table_name(store.table(ROWS));

@@ -130,7 +130,7 @@ async fn state(store: &Store) -> SenderState {
 }
 
 async fn row_item(store: &Store) -> Option<Item> {
-    store.item(ROWS, &[("id", &ID.to_string()), ("sk", "mail")]).await
+    store.row(ID).await
 }
 
 async fn entry_item(store: &Store) -> Option<Item> {

@@ -7,7 +7,7 @@ use domain::record::{FailedReason, WaitsFor};
 use domain::settlement::Settlement;
 
 use super::*;
-use crate::support::{closed_port, n, s};
+use crate::support::{closed_port, n, row_key, s};
 
 fn attempt(leaving: Leaving) -> NewAttempt<'static> {
     NewAttempt {
@@ -320,7 +320,8 @@ async fn a_mail_that_nobody_is_left_for_is_suppressed_on_the_conditions_of_an_at
 #[tokio::test]
 async fn a_row_that_is_gone_stays_gone_and_a_table_that_is_down_is_an_error() {
     let (store, _) = waiting().await;
-    store.delete(ROWS, &[("id", &ID.to_string()), ("sk", "mail")]).await;
+    let [(pk, partition), (sk, id)] = row_key(ID);
+    store.delete(ROWS, &[(pk, &partition), (sk, &id)]).await;
     let gone = Moved::Otherwise(None);
     let messages = store.messages();
     assert_eq!(messages.begin_attempt(&attempt(QUEUED)).await.unwrap(), gone);

@@ -112,7 +112,8 @@ impl World {
     pub(crate) async fn expire_row(&self, id: Uuid) {
         let client = dynamodb(&sdk(&self.dynamodb_url, self.shared.connector.clone()));
         let delete = client.delete_item().table_name(&self.tables["MessagesTable"]);
-        let key = [("id", id.to_string()), ("sk", "mail".to_owned())];
+        let partition = format!("mail#{}", id.as_bytes()[15] % 8);
+        let key = [("pk", partition), ("sk", id.to_string())];
         let key = key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value)));
         delete.set_key(Some(key.into())).send().await.unwrap();
     }
