@@ -45,9 +45,11 @@ impl Suppressions {
     /// Returns whether the entry named the address before.
     async fn rewrite(&self, address: &EmailAddress, wanted: impl Fn(&Item) -> Item) -> Result<bool, StoreError> {
         let mut read = self.item(address).await?;
+        // A write whose answer was lost is repeated, and finds its own work done.
+        let mut named = false;
         for _ in 0..ROUNDS_MAX {
-            let Some(item) = read else { return Ok(false) };
-            let named = item.contains_key(ADDRESS);
+            let Some(item) = read else { return Ok(named) };
+            named |= item.contains_key(ADDRESS);
             let Some(update) = self.change(address, &item, &wanted(&item)) else {
                 return Ok(named);
             };
