@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use domain::address::EmailAddress;
 use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission};
+use domain::hex::hex;
 use domain::queue::WhenBusy;
 use domain::stream::Stream;
 use domain::suppression::{Registers, SuppressionReason};
@@ -297,6 +298,12 @@ impl Okite {
         Ok(serde_json::from_slice(&answer).unwrap())
     }
 
+    /// The item of an address in the suppression list.
+    pub(crate) async fn suppression(&self, address: &str) -> Option<Item> {
+        let key = suppression_key(address);
+        self.item("SUPPRESSIONS_TABLE", &[("address_hash", &key)]).await
+    }
+
     /// What the suppression list holds of an address.
     pub(crate) async fn registers(&self, address: &str) -> Registers {
         let address = EmailAddress::parse(address).unwrap();
@@ -482,6 +489,11 @@ pub(crate) fn verdict<'a>(body: &'a Value, email: &str) -> &'a Value {
     let recipients = body["recipients"].as_array().unwrap();
     let verdict = recipients.iter().find(|recipient| recipient["email"] == email);
     verdict.unwrap_or_else(|| panic!("{email} is not among {recipients:?}"))
+}
+
+/// The key of an address in the suppression list.
+pub(crate) fn suppression_key(address: &str) -> String {
+    hex(&EmailAddress::parse(address).unwrap().pseudonym_hash())
 }
 
 /// Checks the outcome of a recipient that is on the list.

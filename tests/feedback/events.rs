@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::alarms::log_lines;
-use crate::support::{Answer, Item, Okite, assert_status, assert_suppressed, email, eventually, within};
+use crate::support::{Answer, Okite, assert_status, assert_suppressed, email, eventually, within};
 
 const BYSTANDER: &str = "bystander@example.net";
 
@@ -48,10 +48,6 @@ fn complaint(address: &str, kind: &str, second: u8) -> Value {
     })
 }
 
-async fn row(okite: &Okite, address: &str) -> Option<Item> {
-    okite.item("SUPPRESSIONS_TABLE", &[("address", address)]).await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_events_of_a_usual_mail_leave_no_line_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
@@ -75,10 +71,10 @@ async fn duplicates_end_as_one() {
     let okite = Okite::start().await;
     let event = hard_bounce("gone@example.net", 1);
     assert_eq!(okite.publish(&event).await, (1, 0));
-    let once = row(&okite, "gone@example.net").await;
+    let once = okite.suppression("gone@example.net").await;
     assert!(once.is_some());
     assert_eq!(okite.publish_copies(&event, 20).await, (20, 0));
-    assert_eq!(row(&okite, "gone@example.net").await, once);
+    assert_eq!(okite.suppression("gone@example.net").await, once);
 }
 
 #[tokio::test]
@@ -123,7 +119,7 @@ async fn the_evidence_is_that_of_the_latest_event_in_any_order() {
         for second in seconds {
             okite.publish(&hard_bounce(&address, second)).await;
         }
-        let row = row(&okite, &address).await.unwrap();
+        let row = okite.suppression(&address).await.unwrap();
         let evidence = row["bounce"].as_m().unwrap();
         assert!(evidence["source"].as_s().unwrap().starts_with("f-2#"));
     }

@@ -107,7 +107,7 @@ impl World {
         let mut items = scan.send().await.unwrap().items.unwrap();
         for item in &mut items {
             let is_key = |name: &str| match table.logical_id.as_str() {
-                "SuppressionsTable" => name == "address",
+                "SuppressionsTable" => name == "address_hash",
                 "UsageTable" | "MessagesTable" => name == "pk" || name == "sk",
                 "OutboxTable" => name == "id" || name == "part",
                 _ => name == "id",
@@ -119,7 +119,7 @@ impl World {
                 .collect();
             let delete = self.dynamodb.delete_item().table_name(&table.name);
             delete.set_key(Some(key)).send().await.unwrap();
-            if item.contains_key("address") {
+            if item.contains_key("address_hash") {
                 // Those of whichever came first.
                 item.retain(|name, _| name != "id" && !name.ends_with("_since"));
             }
@@ -130,7 +130,7 @@ impl World {
             }
         }
         items.sort_by_cached_key(|item| {
-            ["address", "id", "pk", "sk"].map(|name| item.get(name).map(|key| format!("{key:?}")))
+            ["address_hash", "id", "pk", "sk"].map(|name| item.get(name).map(|key| format!("{key:?}")))
         });
         items
     }

@@ -36,11 +36,11 @@ fn has_the_seven_tables_with_their_keys_and_indexes() {
             "TableName": "okite-SuppressionsTable",
             "BillingMode": "PAY_PER_REQUEST",
             "AttributeDefinitions": [
-                {"AttributeName": "address", "AttributeType": "S"},
+                {"AttributeName": "address_hash", "AttributeType": "S"},
                 {"AttributeName": "id", "AttributeType": "S"},
                 {"AttributeName": "shard", "AttributeType": "S"},
             ],
-            "KeySchema": [{"AttributeName": "address", "KeyType": "HASH"}],
+            "KeySchema": [{"AttributeName": "address_hash", "KeyType": "HASH"}],
             "GlobalSecondaryIndexes": [
                 {
                     "IndexName": "by-id",

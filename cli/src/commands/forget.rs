@@ -247,7 +247,7 @@ async fn forget(
     // The suppression list comes first because it is the short part.
     let changed = match entry {
         KeptEntry::Address => retry_throttled(async || suppressions.forget_evidence(address).await).await,
-        KeptEntry::Hash => retry_throttled(async || suppressions.forget_address(address, Uuid::now_v7).await).await,
+        KeptEntry::Hash => retry_throttled(async || suppressions.forget_address(address, Uuid::now_v7()).await).await,
     };
     forgotten.had_entry = changed.map_err(failed)?;
     let mut after = None::<String>;

@@ -205,12 +205,6 @@ fn cases_of_forget<'a>() -> Vec<Case<'a>> {
         ),
         (
             "forget",
-            "dynamodb:DeleteItem",
-            Some("SuppressionsTable"),
-            vec!["forget", "anna@example.net", "--hash", "--yes"],
-        ),
-        (
-            "forget",
             "dynamodb:UpdateItem",
             Some("SuppressionsTable"),
             vec!["forget", "anna@example.net", "--yes"],

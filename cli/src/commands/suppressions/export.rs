@@ -89,7 +89,7 @@ struct Exported {
     lines: u64,
     /// Entries of which a part cannot be read. Each has a line that says so.
     in_part: u64,
-    /// Items of the table whose keys are no addresses.
+    /// Items of the table whose keys are no hashes.
     unreadable: u64,
 }
 

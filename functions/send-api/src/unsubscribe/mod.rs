@@ -69,8 +69,8 @@ async fn chosen(
     let Some(choice) = choice(request.header("content-type").as_deref(), &request.body) else {
         return Ok(UnsubscribePage::WrongRequest { topic });
     };
-    // Under the address, the list shows whom it is about, and webhooks can name the address. The pseudonym is on the
-    // list too, so nothing is lost if no mail is on record any more, or if the record cannot be read.
+    // With the address, the list shows whom it is about, and webhooks can name the address. The pseudonym leads to the
+    // same entry, so nothing is lost if no mail is on record any more, or if the record cannot be read.
     let address = match deadlines
         .before_sending(state.messages.address_behind(&pseudonym))
         .await

@@ -16,7 +16,7 @@ use crate::signing::signed_client;
 use crate::sqs::SqsClient;
 
 /// The configuration of a function's clients, which share one connector and its pool of connections. They sign their
-/// calls themselves: see [`crate::signing`].
+/// calls themselves.
 #[derive(Clone, Debug)]
 pub struct FunctionConfig {
     sdk: SdkConfig,

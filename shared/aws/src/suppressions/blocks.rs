@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditi
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::key::{KEY, key_of};
 use super::unreadable::report;
 use super::{Evidence, Suppressions};
 use crate::StoreError;
@@ -38,7 +39,7 @@ impl Suppressions {
             Written::Done(output) => output.attributes,
             // The days hold something else, so the entry is unreadable and suppresses the address already.
             Written::Failed(Some(old)) if old.get("blocked_on").is_some_and(|days| !days.is_ns()) => {
-                report(address.normalised());
+                report(&key_of(address));
                 return Ok(());
             }
             // A copy of a block, or one that is older than the latest: its day may be missing.
@@ -64,11 +65,11 @@ impl Suppressions {
             .client
             .update_item()
             .table_name(&self.table)
-            .key("address", s(address.normalised()))
+            .key(KEY, s(key_of(address)))
             .update_expression("ADD #blocked_on :block")
             // An entry that was deleted in the meantime gets no remnant.
-            .condition_expression("attribute_exists(#address)")
-            .set_expression_attribute_names(names(["address", "blocked_on"]))
+            .condition_expression("attribute_exists(#address_hash)")
+            .set_expression_attribute_names(names([KEY, "blocked_on"]))
             .expression_attribute_values(":block", numbers([at]))
             .return_values(ReturnValue::UpdatedNew)
             .send()
@@ -91,11 +92,9 @@ pub(super) fn numbers(times: impl IntoIterator<Item = Timestamp>) -> AttributeVa
     )
 }
 
-/// Returns whether a value is a set of times.
-pub(super) fn is_set_of_times(value: &AttributeValue) -> bool {
-    value
-        .as_ns()
-        .is_ok_and(|values| values.iter().all(|value| time_of_number(value).is_some()))
+/// Returns whether a number of the set is a time.
+pub(super) fn is_time(number: &str) -> bool {
+    time_of_number(number).is_some()
 }
 
 /// Reads the set as it stands. Values of another form are left out.

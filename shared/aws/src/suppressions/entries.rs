@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use super::key::{KEY, address_of, key_of};
 use super::soft::soft_bounces;
 use super::{Suppressions, registers};
 use crate::StoreError;
@@ -17,45 +18,33 @@ use domain::suppression::{Register, RegisterEvidence, SuppressionEntry};
 pub struct EntriesPage {
     /// The entries.
     pub entries: Vec<SuppressionEntry>,
-    /// The number of items of the page whose keys are no addresses. They suppress nobody.
+    /// The number of items of the page whose keys are no hashes. They suppress nobody.
     pub unreadable: usize,
     /// The position after which to go on; `None` if this page is the last.
     pub next: Option<String>,
 }
 
 impl Suppressions {
-    /// Reads all that is known of an address, consistently: the entry of the address and that of its pseudonym, joined.
+    /// Reads all that is known of an address, consistently. The entry of a forgotten person has the address that is
+    /// asked for.
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read.
     pub async fn get(&self, address: &EmailAddress) -> Result<Option<SuppressionEntry>, StoreError> {
-        let pseudonym = address.pseudonym();
-        let (plain, forgotten) = tokio::try_join!(self.row(address), self.row(&pseudonym))?;
-        Ok(match (plain, forgotten) {
-            (Some(plain), Some(forgotten)) => Some(plain.joined(forgotten)),
-            (None, Some(forgotten)) => Some(SuppressionEntry {
-                address: address.clone(),
-                ..forgotten
-            }),
-            (plain, None) => plain,
-        })
+        let Some(item) = self.item(address).await? else {
+            return Ok(None);
+        };
+        let stored = address_of(&item).filter(|stored| !stored.is_pseudonym());
+        Ok(Some(entry_of(&item, stored.unwrap_or_else(|| address.clone()))))
     }
 
-    /// Reads the entry with exactly this key, consistently.
-    pub(super) async fn row(&self, address: &EmailAddress) -> Result<Option<SuppressionEntry>, StoreError> {
-        Ok(self
-            .item(address)
-            .await?
-            .map(|item| entry(&item).unwrap_or_else(|| entry_of(&item, address.clone()))))
-    }
-
-    /// Reads the item with exactly this key, consistently.
+    /// Reads the item of an address, consistently.
     pub(super) async fn item(&self, address: &EmailAddress) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
             .get_item()
             .table_name(&self.table)
-            .key("address", s(address.normalised()))
+            .key(KEY, s(key_of(address)))
             .consistent_read(true)
             .send()
             .await
@@ -82,14 +71,11 @@ impl Suppressions {
             .await
             .map_err(StoreError::of("Query"))?;
         let found = answer.items.unwrap_or_default().into_iter().next();
-        let Some(found) = found.as_ref().and_then(entry) else {
+        let Some(address) = found.as_ref().and_then(address_of) else {
             return Ok(None);
         };
-        if found.address.is_pseudonym() {
-            return Ok(Some(found));
-        }
-        // What is known under its pseudonym belongs to it too.
-        self.get(&found.address).await
+        // The index may be behind the table.
+        Ok(self.item(&address).await?.as_ref().and_then(entry))
     }
 
     /// Reads a page of at most `size` entries: the first, or the one that follows `after`, the `next` of the page
@@ -105,14 +91,14 @@ impl Suppressions {
             .scan()
             .table_name(&self.table)
             .limit(size)
-            .set_exclusive_start_key(after.map(|address| HashMap::from([("address".to_owned(), s(address))])))
+            .set_exclusive_start_key(after.map(|key| HashMap::from([(KEY.to_owned(), s(key))])))
             .send()
             .await
             .map_err(StoreError::of("Scan"))?;
         let mut page = EntriesPage {
             next: answer
                 .last_evaluated_key
-                .and_then(|key| text_of(&key, "address").map(str::to_owned)),
+                .and_then(|key| text_of(&key, KEY).map(str::to_owned)),
             ..EntriesPage::default()
         };
         for item in answer.items.into_iter().flatten() {
@@ -125,10 +111,9 @@ impl Suppressions {
     }
 }
 
-/// Reads an entry. Returns `None` if its key is no address.
+/// Reads an entry. That of a forgotten person has the pseudonym. Returns `None` if its key is no hash.
 pub(super) fn entry(item: &Item) -> Option<SuppressionEntry> {
-    let address = EmailAddress::parse(text_of(item, "address")?).ok()?;
-    Some(entry_of(item, address))
+    Some(entry_of(item, address_of(item)?))
 }
 
 /// Reads the entry of an address. Its id is nil if it has none that can be read.

@@ -1,168 +1,176 @@
-//! Erasure: what is known of a person goes, and the person stays suppressed.
+//! Erasure: what names a person is removed from the entry, and the person stays suppressed.
 
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use uuid::Uuid;
 
-use super::entries::entry_of;
-use super::{Evidence, REGISTERS, Suppressions};
+use super::key::{ADDRESS, KEY, key_of, shard};
+use super::newly::is_since;
+use super::unreadable::{UNREADABLE, readable, unreadable};
+use super::{REGISTERS, Suppressions};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
-use crate::dynamodb::item::s;
+use crate::dynamodb::item::{Item, s, text_of, uuid_of};
 use domain::address::EmailAddress;
-use domain::suppression::{Register, RegisterEvidence, SoftBounce, SuppressionEntry, SuppressionReason};
+use domain::bounce::BounceReason;
+use domain::suppression::Register;
 
 /// How often an entry is read again that changed while it was being forgotten.
 const ROUNDS_MAX: u32 = 5;
+
 impl Suppressions {
-    /// Removes the spellings of an address and the texts of servers from its entry. The key stays. Returns whether
-    /// there is an entry. May be repeated.
+    /// Removes the spellings of an address and the texts of servers from its entry. The address stays. Returns whether
+    /// there is an entry that names it. May be repeated.
     ///
     /// # Errors
     /// [`StoreError`] if part of it may still be there.
     pub async fn forget_evidence(&self, address: &EmailAddress) -> Result<bool, StoreError> {
-        const OPERATION: &str = "UpdateItem";
-        for _ in 0..ROUNDS_MAX {
-            let Some(item) = self.item(address).await? else {
-                return Ok(false);
-            };
-            let (mut set, mut removed, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
-            let mut update = self
-                .client
-                .update_item()
-                .table_name(&self.table)
-                .key("address", s(address.normalised()));
-            for name in Register::WITH_ONE_TIME.map(Register::as_str) {
-                let Some(evidence) = item.get(name) else { continue };
-                update = update.expression_attribute_names(format!("#{name}"), name);
-                if evidence.is_m() {
-                    set.push(format!("#{name}.#address = :nothing"));
-                    removed.push(format!("#{name}.#diagnostic"));
-                    conditions.push(format!("attribute_type(#{name}, :map)"));
-                } else {
-                    // It cannot be read, and may hold anything.
-                    removed.push(format!("#{name}"));
-                    conditions.push(format!("NOT attribute_type(#{name}, :map)"));
-                }
-            }
-            if conditions.is_empty() {
-                return Ok(true);
-            }
-            let mut expression = format!("REMOVE {}", removed.join(", "));
-            if !set.is_empty() {
-                expression = format!("SET {} {expression}", set.join(", "));
-                update = update
-                    .expression_attribute_names("#address", "address")
-                    .expression_attribute_names("#diagnostic", "diagnostic")
-                    .expression_attribute_values(":nothing", s(""));
-            }
-            let update = update
-                .update_expression(expression)
-                .condition_expression(conditions.join(" AND "))
-                .expression_attribute_values(":map", s("M"));
-            if let Written::Done(_) = written(update.send().await)? {
-                return Ok(true);
-            }
-            // The entry was deleted in the meantime.
-        }
-        Err(StoreError::new(OPERATION, "ChangedMeanwhile"))
+        self.rewrite(address, without_texts).await
     }
 
-    /// Moves the entry of an address to its pseudonym. The entry is written there first and deleted here afterwards, so
-    /// that a crash in between leaves the address suppressed by both. Returns whether there was an entry here. May be
-    /// repeated.
+    /// Removes an address from its entry, and with it the spellings, the texts of servers and what cannot be read. The
+    /// hash in the key stays, and keeps the person suppressed. Returns whether there was an entry that named the
+    /// address. May be repeated. An entry that has no id gets `new_id`, without which no index has it.
     ///
     /// # Errors
-    /// [`StoreError`] if the entry may still be here.
-    pub async fn forget_address(&self, address: &EmailAddress, new_id: impl Fn() -> Uuid) -> Result<bool, StoreError> {
-        const OPERATION: &str = "DeleteItem";
-        let pseudonym = address.pseudonym();
-        for round in 0..ROUNDS_MAX {
-            let Some(item) = self.item(address).await? else {
-                return Ok(round > 0);
-            };
-            self.copy(&entry_of(&item, address.clone()), &pseudonym, &new_id)
-                .await?;
-            let mut delete = self
-                .client
-                .delete_item()
-                .table_name(&self.table)
-                .key("address", s(address.normalised()));
-            let mut conditions = Vec::new();
-            // Only an entry that still has the registers that were read is deleted.
-            for name in REGISTERS.into_iter().filter(|name| *name != "address") {
-                delete = delete.expression_attribute_names(format!("#{name}"), name);
-                match item.get(name) {
-                    Some(value) => {
-                        delete = delete.expression_attribute_values(format!(":{name}"), value.clone());
-                        conditions.push(format!("#{name} = :{name}"));
-                    }
-                    None => conditions.push(format!("attribute_not_exists(#{name})")),
-                }
-            }
-            let deleted = delete.condition_expression(conditions.join(" AND ")).send().await;
-            if let Written::Done(_) = written(deleted)? {
-                return Ok(true);
-            }
-            // Something was recorded since the entry was read, and has to be moved as well.
-        }
-        Err(StoreError::new(OPERATION, "ChangedMeanwhile"))
+    /// [`StoreError`] if the entry may still name the address.
+    pub async fn forget_address(&self, address: &EmailAddress, new_id: Uuid) -> Result<bool, StoreError> {
+        self.rewrite(address, |item| without_address(item, address, new_id))
+            .await
     }
 
-    /// Records everything of an entry under another address, without the texts of servers. What cannot be read is not
-    /// copied, because it may hold anything; a mark keeps the person suppressed.
-    async fn copy(
-        &self,
-        entry: &SuppressionEntry,
-        to: &EmailAddress,
-        new_id: &impl Fn() -> Uuid,
-    ) -> Result<(), StoreError> {
-        let registers = &entry.registers;
-        if registers.unreadable {
-            self.mark_unreadable(to, new_id()).await?;
-        }
-        for register in Register::WITH_ONE_TIME {
-            let Some(at) = registers.at(register) else { continue };
-            let recorded = entry.evidence.get(&register).cloned();
-            let RegisterEvidence {
-                subtype,
-                bounce_reason,
-                source,
-                ..
-            } = recorded.unwrap_or_default();
-            let evidence = Evidence {
-                subtype: &subtype,
-                bounce_reason,
-                source: &source,
-                ..Evidence::default()
+    /// Makes an entry what `wanted` makes of it, in one write, which takes nothing back that is recorded meanwhile.
+    /// Returns whether the entry named the address before.
+    async fn rewrite(&self, address: &EmailAddress, wanted: impl Fn(&Item) -> Item) -> Result<bool, StoreError> {
+        let mut read = self.item(address).await?;
+        // A write whose answer was lost is repeated, and finds its own work done.
+        let mut named = false;
+        for _ in 0..ROUNDS_MAX {
+            let Some(item) = read else { return Ok(named) };
+            named |= item.contains_key(ADDRESS);
+            let Some(update) = self.change(address, &item, &wanted(&item)) else {
+                return Ok(named);
             };
-            if register == SuppressionReason::Manual.into() {
-                let until = registers.manual_expires_at;
-                self.record_manual(to, at, until, evidence, new_id()).await?;
-            } else {
-                self.record(to, register, at, evidence, new_id()).await?;
+            match written(update.send().await)? {
+                Written::Done(_) => return Ok(named),
+                Written::Failed(current) => read = current,
             }
         }
-        for at in &registers.blocked_on {
-            self.record(to, SuppressionReason::Blocked, *at, Evidence::default(), new_id())
-                .await?;
-        }
-        if let Some(at) = registers.lifted_at {
-            self.record_lift(to, at, new_id()).await?;
-        }
-        for (topic, choice) in &registers.topics.by_topic {
-            self.record_choice(to, topic, choice, new_id()).await?;
-        }
-        if let Some(others) = &registers.topics.others {
-            self.record_others_left(to, others, new_id()).await?;
-        }
-        for SoftBounce { at, source, reason } in &entry.soft_bounces {
-            let evidence = Evidence {
-                bounce_reason: *reason,
-                source,
-                ..Evidence::default()
-            };
-            self.record(to, SuppressionReason::Soft, *at, evidence, new_id())
-                .await?;
-        }
-        Ok(())
+        Err(StoreError::new("UpdateItem", "ChangedMeanwhile"))
     }
+
+    /// Makes the update that turns an item into another one; none if they are the same. Its condition holds while what
+    /// it replaces, and everything that may name a person, is as it was read.
+    fn change(&self, address: &EmailAddress, from: &Item, to: &Item) -> Option<UpdateItemFluentBuilder> {
+        if from == to {
+            return None;
+        }
+        let names = from.keys().chain(to.keys()).map(String::as_str);
+        let mut changed: BTreeSet<&str> = names.filter(|name| from.get(*name) != to.get(*name)).collect();
+        for name in [ADDRESS].into_iter().chain(evidence_names()) {
+            changed.insert(name);
+        }
+        let (mut set, mut removed, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(KEY, s(key_of(address)))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        for (number, name) in changed.into_iter().enumerate() {
+            update = update.expression_attribute_names(format!("#n{number}"), name);
+            match from.get(name) {
+                Some(value) => {
+                    update = update.expression_attribute_values(format!(":from{number}"), value.clone());
+                    conditions.push(format!("#n{number} = :from{number}"));
+                }
+                None => conditions.push(format!("attribute_not_exists(#n{number})")),
+            }
+            match to.get(name) {
+                value if value == from.get(name) => {}
+                Some(value) => {
+                    update = update.expression_attribute_values(format!(":to{number}"), value.clone());
+                    set.push(format!("#n{number} = :to{number}"));
+                }
+                None => removed.push(format!("#n{number}")),
+            }
+        }
+        let clauses = [("SET", set), ("REMOVE", removed)].into_iter();
+        let clauses = clauses.filter(|(_, parts)| !parts.is_empty());
+        let clauses: Vec<String> = clauses
+            .map(|(clause, parts)| format!("{clause} {}", parts.join(", ")))
+            .collect();
+        // An entry that was deleted in the meantime gets no remnant.
+        conditions.push("attribute_exists(#key)".to_owned());
+        Some(
+            update
+                .update_expression(clauses.join(" "))
+                .condition_expression(conditions.join(" AND "))
+                .expression_attribute_names("#key", KEY),
+        )
+    }
+}
+
+/// The attributes with the evidence of registers.
+fn evidence_names() -> impl Iterator<Item = &'static str> {
+    Register::WITH_ONE_TIME.into_iter().map(Register::as_str)
+}
+
+/// Returns an item without the spellings of its address and the texts of servers. Evidence that cannot be read may hold
+/// anything, and goes.
+fn without_texts(item: &Item) -> Item {
+    let mut kept = item.clone();
+    for name in evidence_names() {
+        match kept.get(name).map(AttributeValue::as_m) {
+            Some(Ok(evidence)) => {
+                let evidence = AttributeValue::M(without_text(evidence));
+                kept.insert(name.to_owned(), evidence);
+            }
+            Some(Err(_)) => drop(kept.remove(name)),
+            None => {}
+        }
+    }
+    kept
+}
+
+/// Returns evidence without the spelling of an address and the text of a server.
+fn without_text(evidence: &Item) -> Item {
+    let text = |name| text_of(evidence, name);
+    let kept = [
+        ("address", Some("")),
+        ("subtype", text("subtype")),
+        ("source", text("source")),
+        (
+            "bounce_reason",
+            text("bounce_reason").filter(|reason| BounceReason::parse(reason).is_some()),
+        ),
+    ];
+    let kept = kept.into_iter();
+    kept.filter_map(|(name, text)| Some((name.to_owned(), s(text?))))
+        .collect()
+}
+
+/// Returns the item of an address without the address, and without what cannot be read, because that may hold anything.
+/// A mark in its place keeps the person suppressed.
+fn without_address(item: &Item, address: &EmailAddress, new_id: Uuid) -> Item {
+    let texts_removed = without_texts(item).into_iter();
+    let mut kept: Item = texts_removed
+        .filter_map(|(name, value)| {
+            let value = match name.as_str() {
+                KEY => Some(value),
+                name if REGISTERS.contains(&name) => readable(name, &value),
+                name if evidence_names().any(|evidence| evidence == name) => Some(value),
+                name => Some(value).filter(|value| is_since(name, value)),
+            };
+            Some((name, value?))
+        })
+        .collect();
+    kept.insert("id".to_owned(), s(uuid_of(item, "id").unwrap_or(new_id).to_string()));
+    kept.insert("shard".to_owned(), s(shard(address)));
+    if !unreadable(item).is_empty() {
+        kept.insert(UNREADABLE.to_owned(), AttributeValue::Bool(true));
+    }
+    kept
 }

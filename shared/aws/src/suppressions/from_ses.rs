@@ -7,11 +7,12 @@ use uuid::Uuid;
 
 use super::{Evidence, Recorded, Suppressions};
 use crate::StoreError;
+use crate::dynamodb::batch;
 use domain::address::EmailAddress;
 use domain::suppression::{ListDrift, ReconciliationStep, SesListEntry, SuppressionReason};
 
 /// How many entries are handled at once: as many addresses as one lookup takes.
-pub const TAKEN_AT_ONCE: usize = 50;
+pub const TAKEN_AT_ONCE: usize = batch::GET_MAX;
 /// How many of them are written at the same time.
 const WRITES_AT_ONCE: usize = 8;
 /// The source of evidence that comes from SES's list.

@@ -1,10 +1,11 @@
-//! The suppression list: one item for each address, keyed by the normalised address.
+//! The suppression list: one item for each address, keyed by a hash of the normalised address.
 //!
 //! | attribute | holds |
 //! |---|---|
-//! | `address` | the normalised address, or its pseudonym once it is forgotten (key) |
+//! | `address_hash` | the SHA-256 of the normalised address, as its pseudonym has it (key) |
+//! | `address` | the normalised address, until the person is forgotten |
 //! | `id` | a random id for the API, made with the first write (`UUIDv7`: it sorts by that time) |
-//! | `shard` | the partition of the index `newest`, a function of the address |
+//! | `shard` | the partition of the index `newest`, a function of the key |
 //! | `bounce_at`, `complaint_at`, `blocked_at`, `manual_at` | registers, in milliseconds since the epoch |
 //! | `bounce_echo_at`, `complaint_echo_at` | registers of mails that the account's own lists held back |
 //! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | its [`Evidence`], and the address as given |
@@ -13,7 +14,7 @@
 //! | `blocked_on` | the first block of each of the newest days with one: a number set of milliseconds |
 //! | `soft` | the newest soft bounces: a string set of `time#feedback id`, `#our id` if the mail is ours, `#reason` |
 //! | `topics` | the choices about topics: a string set of `topic#unsubscribed#time#source`, or `#resubscribed#` |
-//! | `unreadable` | is there if a part of the entry could not be moved to its pseudonym, because it could not be read |
+//! | `unreadable` | is there if a part of the entry that could not be read was removed when the person was forgotten |
 //!
 //! The condition of its update lets a register only move forward. Where two events have the same time, the greater
 //! source wins, so the item ends the same in whichever order events come. Of the soft bounces the newest
@@ -24,6 +25,7 @@ mod blocks;
 mod entries;
 mod forget;
 mod from_ses;
+mod key;
 mod newest;
 mod newly;
 mod soft;
@@ -36,9 +38,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use self::key::{ADDRESS, KEY, key_of, shard, stored};
 use self::newly::{since_name, since_text};
 use self::soft::soft_times;
 use self::topics::TOPICS;
@@ -59,9 +61,8 @@ pub use topics::ChoiceRecorded;
 
 /// How many partitions the index `newest` is spread over.
 const SHARDS: u8 = 8;
-/// The attributes that a lookup reads.
-const REGISTERS: [&str; 13] = [
-    "address",
+/// The attributes that decide whether an address is suppressed.
+const REGISTERS: [&str; 12] = [
     "bounce_at",
     "complaint_at",
     "blocked_at",
@@ -118,41 +119,31 @@ impl Suppressions {
         &self,
         addresses: impl IntoIterator<Item = &'a EmailAddress>,
     ) -> Result<BTreeMap<String, Registers>, StoreError> {
-        let addresses: Vec<_> = addresses.into_iter().collect();
-        // A forgotten person is on the list by a pseudonym, so 50 recipients are the 100 keys of one batch. A key that
-        // is asked for twice is a ValidationException.
-        let pseudonyms: HashMap<&str, String> = addresses
-            .iter()
-            .map(|address| (address.normalised(), address.pseudonym().normalised().to_owned()))
+        let asked: BTreeMap<&str, String> = addresses
+            .into_iter()
+            .map(|address| (address.normalised(), key_of(address)))
             .collect();
-        let keys: HashSet<&str> = pseudonyms
-            .iter()
-            .flat_map(|(address, pseudonym)| [*address, pseudonym])
-            .collect();
+        // A key that is asked for twice is a ValidationException, and an address shares its key with its pseudonym.
+        let keys: HashSet<&String> = asked.values().collect();
         let keys: Vec<Item> = keys
             .into_iter()
-            .map(|address| Item::from([("address".to_owned(), s(address))]))
+            .map(|key| Item::from([(KEY.to_owned(), s(key))]))
             .collect();
-        let mut found: BTreeMap<String, Registers> = BTreeMap::new();
+        let attributes: Vec<&str> = [KEY].into_iter().chain(REGISTERS).collect();
+        let mut found: HashMap<String, Registers> = HashMap::new();
         for keys in keys.chunks(batch::GET_MAX) {
-            for item in batch::get(&self.client, &self.table, keys.to_vec(), &REGISTERS).await? {
-                if let Some(address) = text_of(&item, "address") {
+            for item in batch::get(&self.client, &self.table, keys.to_vec(), &attributes).await? {
+                if let Some(key) = text_of(&item, KEY) {
                     let registers = registers(&item);
                     if registers.unreadable {
-                        report(address);
+                        report(key);
                     }
-                    found.insert(address.to_owned(), registers);
+                    found.insert(key.to_owned(), registers);
                 }
             }
         }
-        let registers_of = |(address, pseudonym): (&str, String)| {
-            let registers = match (found.get(address).cloned(), found.get(&pseudonym).cloned()) {
-                (Some(plain), Some(forgotten)) => plain.joined(forgotten),
-                (plain, forgotten) => plain.or(forgotten)?,
-            };
-            Some((address.to_owned(), registers))
-        };
-        Ok(pseudonyms.into_iter().filter_map(registers_of).collect())
+        let registers_of = |(address, key): (&str, String)| Some((address.to_owned(), found.get(&key)?.clone()));
+        Ok(asked.into_iter().filter_map(registers_of).collect())
     }
 
     /// Sets a register of an address to `at`, unless it is later already, or adds a soft bounce to its set. May be
@@ -202,22 +193,16 @@ impl Suppressions {
     /// # Errors
     /// [`StoreError`] if it may not have been written.
     pub async fn lift(&self, address: &EmailAddress, at: Timestamp) -> Result<bool, StoreError> {
-        let plain = self.lift_row(address, at).await?;
-        let forgotten = self.lift_row(&address.pseudonym(), at).await?;
-        Ok(plain || forgotten)
-    }
-
-    async fn lift_row(&self, address: &EmailAddress, at: Timestamp) -> Result<bool, StoreError> {
         let updated = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key("address", s(address.normalised()))
+            .key(KEY, s(key_of(address)))
             .update_expression(format!("SET #lifted_at = :at{REMOVE_SINCE}"))
             .condition_expression(
-                "attribute_exists(#address) AND (attribute_not_exists(#lifted_at) OR #lifted_at < :at)",
+                "attribute_exists(#address_hash) AND (attribute_not_exists(#lifted_at) OR #lifted_at < :at)",
             )
-            .set_expression_attribute_names(names(["address", "lifted_at"]))
+            .set_expression_attribute_names(names([KEY, "lifted_at"]))
             .expression_attribute_values(":at", time(at))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -260,18 +245,10 @@ impl Suppressions {
     /// [`StoreError`] if it may not have been written.
     pub async fn record_lift(&self, address: &EmailAddress, at: Timestamp, new_id: Uuid) -> Result<(), StoreError> {
         let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("address", s(address.normalised()))
-            .update_expression(format!(
-                "SET #lifted_at = :at, #id = if_not_exists(#id, :id), #shard = :shard{REMOVE_SINCE}"
-            ))
+            .entry_update(address, new_id, &format!(", #lifted_at = :at{REMOVE_SINCE}"))
             .condition_expression("attribute_not_exists(#lifted_at) OR #lifted_at < :at")
-            .set_expression_attribute_names(names(["lifted_at", "id", "shard"]))
+            .expression_attribute_names("#lifted_at", "lifted_at")
             .expression_attribute_values(":at", time(at))
-            .expression_attribute_values(":id", s(new_id.to_string()))
-            .expression_attribute_values(":shard", s(shard(address)))
             .send()
             .await;
         unless_overtaken(updated)
@@ -287,7 +264,7 @@ impl Suppressions {
         self.client
             .update_item()
             .table_name(&self.table)
-            .key("address", s(address.normalised()))
+            .key(KEY, s(key_of(address)))
             .update_expression("DELETE #set :values")
             .expression_attribute_names("#set", set)
             .expression_attribute_values(":values", values)
@@ -295,6 +272,30 @@ impl Suppressions {
             .await
             .map(drop)
             .map_err(StoreError::of("UpdateItem"))
+    }
+
+    /// Makes an update that writes the entry of an address, which may be new. `rest` continues its `SET`. What is
+    /// recorded about a forgotten address names it again.
+    fn entry_update(&self, address: &EmailAddress, new_id: Uuid, rest: &str) -> UpdateItemFluentBuilder {
+        let address_if_any = stored(address);
+        let named = address_if_any.map_or("", |_| ", #address = :address");
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(KEY, s(key_of(address)))
+            .update_expression(format!(
+                "SET #id = if_not_exists(#id, :id), #shard = :shard{named}{rest}"
+            ))
+            .set_expression_attribute_names(names(["id", "shard"]))
+            .expression_attribute_values(":id", s(new_id.to_string()))
+            .expression_attribute_values(":shard", s(shard(address)));
+        match address_if_any {
+            Some(address) => update
+                .expression_attribute_names("#address", ADDRESS)
+                .expression_attribute_values(":address", s(address)),
+            None => update,
+        }
     }
 
     /// Makes the update that sets a register, unless it is later already.
@@ -345,24 +346,16 @@ impl Suppressions {
             None => "",
         };
         let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("address", s(address.normalised()))
-            .update_expression(format!(
-                "SET #at = :at, #evidence = :evidence, #id = if_not_exists(#id, :id), #shard = :shard{first}{end}"
-            ))
+            .entry_update(address, new_id, &format!(", #at = :at, #evidence = :evidence{first}{end}"))
             .condition_expression(format!(
                 "(attribute_not_exists(#at) OR #at < :at OR (#at = :at AND #evidence.#source < :source){lasts_longer}){days}"
             ))
-            .set_expression_attribute_names(names(["source", "id", "shard"]))
+            .expression_attribute_names("#source", "source")
             .expression_attribute_names("#at", format!("{name}_at"))
             .expression_attribute_names("#evidence", name)
             .expression_attribute_values(":at", time(at))
             .expression_attribute_values(":evidence", AttributeValue::M(details))
-            .expression_attribute_values(":source", s(evidence.source))
-            .expression_attribute_values(":id", s(new_id.to_string()))
-            .expression_attribute_values(":shard", s(shard(address)));
+            .expression_attribute_values(":source", s(evidence.source));
         if register == SuppressionReason::Manual.into() {
             update = update.expression_attribute_names("#expires_at", "manual_expires_at");
         }
@@ -376,12 +369,6 @@ impl Suppressions {
         }
         update
     }
-}
-
-/// Returns the partition of the index `newest` that an address is in.
-fn shard(address: &EmailAddress) -> String {
-    let hash = Sha256::digest(address.normalised().as_bytes());
-    format!("newest#{}", hash[0] % SHARDS)
 }
 
 /// Reads the registers of an item. A register that is there and cannot be read makes them unreadable: its writer meant

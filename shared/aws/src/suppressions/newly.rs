@@ -5,11 +5,12 @@
 //! of a register sets it, in the same update, and lifting the address removes it. Like the id of the entry, it depends
 //! on the order in which events come.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::registers;
-use crate::dynamodb::item::{Item, text_of, uuid_of};
+use crate::dynamodb::item::{Item, text_of, time_in, uuid_of};
 use domain::suppression::{Register, Registers, SuppressionReason};
 use domain::time::clamped;
 
@@ -38,6 +39,13 @@ pub(super) fn since_name(register: Register) -> Option<String> {
     FOR_GOOD
         .contains(&register)
         .then(|| format!("{}_since", register.as_str()))
+}
+
+/// Returns whether an attribute names the first event of a register.
+pub(super) fn is_since(name: &str, value: &AttributeValue) -> bool {
+    let text = value.as_s().ok().and_then(|text| text.split_once('#'));
+    let has_time = text.is_some_and(|(at, _)| at.parse().ok().and_then(time_in).is_some());
+    has_time && FOR_GOOD.into_iter().filter_map(since_name).any(|since| since == name)
 }
 
 /// Returns an event as that attribute names it.

@@ -6,11 +6,12 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::key::key_of;
 use super::unreadable::report;
-use super::{Evidence, Suppressions, shard};
+use super::{Evidence, Suppressions};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
-use crate::dynamodb::item::{Item, names, s, time_in};
+use crate::dynamodb::item::{Item, s, time_in};
 use domain::address::EmailAddress;
 use domain::bounce::BounceReason;
 use domain::suppression::{SOFT_BOUNCES_KEPT, SoftBounce};
@@ -32,14 +33,8 @@ impl Suppressions {
             reason: evidence.bounce_reason,
         });
         let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("address", s(address.normalised()))
-            .update_expression("SET #id = if_not_exists(#id, :id), #shard = :shard ADD #soft :bounce")
-            .set_expression_attribute_names(names(["id", "shard", "soft"]))
-            .expression_attribute_values(":id", s(new_id.to_string()))
-            .expression_attribute_values(":shard", s(shard(address)))
+            .entry_update(address, new_id, " ADD #soft :bounce")
+            .expression_attribute_names("#soft", "soft")
             .expression_attribute_values(":bounce", AttributeValue::Ss(vec![bounce]))
             .condition_expression("attribute_not_exists(#soft) OR attribute_type(#soft, :string_set)")
             .expression_attribute_values(":string_set", s("SS"))
@@ -48,7 +43,7 @@ impl Suppressions {
             .await;
         let Written::Done(updated) = written(updated)? else {
             // The entry holds something else there, and so it suppresses the address already.
-            report(address.normalised());
+            report(&key_of(address));
             return Ok(());
         };
         let beyond = updated.attributes.as_ref().map(beyond_the_newest).unwrap_or_default();

@@ -4,11 +4,12 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::Suppressions;
+use super::key::key_of;
 use super::unreadable::report;
-use super::{Suppressions, shard};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
-use crate::dynamodb::item::{Item, names, s, time_in, uuid_of};
+use crate::dynamodb::item::{Item, s, time_in, uuid_of};
 use domain::address::EmailAddress;
 use domain::suppression::{TopicChoice, TopicChoices};
 use domain::time::clamped;
@@ -54,14 +55,8 @@ impl Suppressions {
         };
         let ours = as_text(topic.as_str(), &choice);
         let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("address", s(address.normalised()))
-            .update_expression("SET #id = if_not_exists(#id, :id), #shard = :shard ADD #topics :choice")
-            .set_expression_attribute_names(names(["id", "shard", TOPICS]))
-            .expression_attribute_values(":id", s(new_id.to_string()))
-            .expression_attribute_values(":shard", s(shard(address)))
+            .entry_update(address, new_id, " ADD #topics :choice")
+            .expression_attribute_names("#topics", TOPICS)
             .expression_attribute_values(":choice", AttributeValue::Ss(vec![ours.clone()]))
             .condition_expression("attribute_not_exists(#topics) OR attribute_type(#topics, :string_set)")
             .expression_attribute_values(":string_set", s("SS"))
@@ -70,7 +65,7 @@ impl Suppressions {
             .await;
         let Written::Done(updated) = written(updated)? else {
             // The entry holds something else there, and so it suppresses the address for all mail already.
-            report(address.normalised());
+            report(&key_of(address));
             return Ok(ChoiceRecorded {
                 id: new_id,
                 is_new: false,
@@ -100,14 +95,8 @@ impl Suppressions {
         choice: &TopicChoice,
         new_id: Uuid,
     ) -> Result<(), StoreError> {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("address", s(address.normalised()))
-            .update_expression("SET #id = if_not_exists(#id, :id), #shard = :shard ADD #topics :choice")
-            .set_expression_attribute_names(names(["id", "shard", TOPICS]))
-            .expression_attribute_values(":id", s(new_id.to_string()))
-            .expression_attribute_values(":shard", s(shard(address)))
+        self.entry_update(address, new_id, " ADD #topics :choice")
+            .expression_attribute_names("#topics", TOPICS)
             .expression_attribute_values(":choice", AttributeValue::Ss(vec![as_text(OTHERS, &left(choice))]))
             .send()
             .await

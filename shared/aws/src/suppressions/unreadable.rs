@@ -3,52 +3,60 @@
 //! Such an entry counts as suppressed ([`Registers::unreadable`](domain::suppression::Registers::unreadable)) and stops
 //! nothing but mail to its own address. Lifting the address removes what cannot be read.
 
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
-use super::blocks::is_set_of_times;
+use super::blocks::is_time;
+use super::key::{KEY, key_of, shard};
 use super::soft::is_soft_bounce;
 use super::topics::{TOPICS, is_choice};
-use super::{REGISTERS, Suppressions, shard};
+use super::{REGISTERS, Suppressions};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, s, time, time_of};
 use domain::address::EmailAddress;
-use domain::hex::hex;
 
-/// The attribute that stands for what could not be read of an entry that was moved.
+/// The attribute that stands for what could not be read of an entry and was removed when its person was forgotten.
 pub(super) const UNREADABLE: &str = "unreadable";
 /// How often an entry is read again that changed while it was being mended.
 const ROUNDS_MAX: u32 = 5;
+/// How many digits of a key the log shows.
+const HASH_IN_LOGS: usize = 16;
 
 /// Returns the attributes of an entry that should be registers and cannot be read as such. An entry without any
 /// register is not readable as a whole; [`UNREADABLE`] stands for that.
 pub(super) fn unreadable(item: &Item) -> Vec<&'static str> {
-    let registers = REGISTERS.into_iter().filter(|name| *name != "address");
-    let present: Vec<&'static str> = registers.filter(|name| item.contains_key(*name)).collect();
+    let present: Vec<&'static str> = REGISTERS.into_iter().filter(|name| item.contains_key(*name)).collect();
     if present.is_empty() {
         return vec![UNREADABLE];
     }
-    let is_readable = |name: &str| match name {
-        "soft" => item["soft"]
-            .as_ss()
-            .is_ok_and(|bounces| bounces.iter().all(|bounce| is_soft_bounce(bounce))),
-        TOPICS => item[TOPICS]
-            .as_ss()
-            .is_ok_and(|choices| choices.iter().all(|choice| is_choice(choice))),
-        "blocked_on" => is_set_of_times(&item["blocked_on"]),
-        UNREADABLE => false,
-        name => time_of(item, name).is_some(),
+    let is_readable = |name: &str| {
+        item.get(name)
+            .is_some_and(|value| readable(name, value).as_ref() == Some(value))
     };
     present.into_iter().filter(|name| !is_readable(name)).collect()
 }
 
-/// Logs that the entry of a normalised address cannot be read, by a hash of the address: `okite suppressions export`
-/// lists the entry.
-pub(super) fn report(address: &str) {
-    let hash = hex(&Sha256::digest(address)[..8]);
+/// Returns the part of a register that can be read, if there is one.
+pub(super) fn readable(name: &str, value: &AttributeValue) -> Option<AttributeValue> {
+    match name {
+        "soft" => part_of(value.as_ss(), is_soft_bounce).map(AttributeValue::Ss),
+        TOPICS => part_of(value.as_ss(), is_choice).map(AttributeValue::Ss),
+        "blocked_on" => part_of(value.as_ns(), is_time).map(AttributeValue::Ns),
+        UNREADABLE => None,
+        _ => value.as_n().is_ok_and(|number| is_time(number)).then(|| value.clone()),
+    }
+}
+
+/// Returns the texts of a set that can be read. A set has one at least.
+fn part_of<E>(set: Result<&Vec<String>, E>, is_readable: impl Fn(&str) -> bool) -> Option<Vec<String>> {
+    let texts: Vec<String> = set.ok()?.iter().filter(|text| is_readable(text)).cloned().collect();
+    (!texts.is_empty()).then_some(texts)
+}
+
+/// Logs that the entry with a key cannot be read. `okite suppressions export` lists the entry.
+pub(super) fn report(key: &str) {
+    let hash = key.get(..HASH_IN_LOGS).unwrap_or(key);
     tracing::error!(
         cause = "unreadable_suppression",
         address.hash = hash,
@@ -73,7 +81,7 @@ impl Suppressions {
                 .client
                 .update_item()
                 .table_name(&self.table)
-                .key("address", s(address.normalised()))
+                .key(KEY, s(key_of(address)))
                 .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
             let (mut set, mut removed, mut conditions) = (vec!["#shard = :shard".to_owned()], Vec::new(), Vec::new());
             for name in names {
@@ -113,25 +121,5 @@ impl Suppressions {
             }
         }
         Err(StoreError::new("UpdateItem", "ChangedMeanwhile"))
-    }
-
-    /// Marks an entry as one of which a part could not be moved to it. An entry that is new gets the id `id`, without
-    /// which no index has it.
-    pub(super) async fn mark_unreadable(&self, address: &EmailAddress, id: Uuid) -> Result<(), StoreError> {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("address", s(address.normalised()))
-            .update_expression("SET #unreadable = :yes, #shard = :shard, #id = if_not_exists(#id, :id)")
-            .expression_attribute_names("#unreadable", UNREADABLE)
-            .expression_attribute_names("#shard", "shard")
-            .expression_attribute_names("#id", "id")
-            .expression_attribute_values(":id", s(id.to_string()))
-            .expression_attribute_values(":yes", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
-            .expression_attribute_values(":shard", s(shard(address)))
-            .send()
-            .await
-            .map(drop)
-            .map_err(StoreError::of("UpdateItem"))
     }
 }

@@ -182,6 +182,15 @@ impl Store {
         Self::at(&endpoint)
     }
 
+    /// The same database, reached over a network on which the first answer waits until `meanwhile` has happened.
+    pub(crate) async fn interrupted_by(&self, meanwhile: impl Future<Output = ()> + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let target = self.endpoint.trim_start_matches("http://").to_owned();
+        tokio::spawn(hold_the_first_answer(listener, target, meanwhile));
+        Self::at(&endpoint)
+    }
+
     pub(crate) fn client(&self) -> &aws_sdk_dynamodb::Client {
         &self.client
     }
@@ -301,8 +310,24 @@ async fn lose_the_first_answer(listener: TcpListener, target: String) {
     database.write_all(&request.raw).await.unwrap();
     database.read_u8().await.unwrap();
     drop((client, database));
+    pass_on(listener, &target).await;
+}
+
+async fn hold_the_first_answer(listener: TcpListener, target: String, meanwhile: impl Future<Output = ()>) {
+    let (mut client, _) = listener.accept().await.unwrap();
+    let mut database = TcpStream::connect(&target).await.unwrap();
+    let request = read_request(&mut client).await.unwrap().unwrap();
+    database.write_all(&request.raw).await.unwrap();
+    let first = database.read_u8().await.unwrap();
+    meanwhile.await;
+    client.write_u8(first).await.unwrap();
+    tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut database).await });
+    pass_on(listener, &target).await;
+}
+
+async fn pass_on(listener: TcpListener, target: &str) {
     while let Ok((mut client, _)) = listener.accept().await {
-        let mut database = TcpStream::connect(&target).await.unwrap();
+        let mut database = TcpStream::connect(target).await.unwrap();
         tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut database).await });
     }
 }

@@ -5,9 +5,9 @@
 //! - The given spelling is the caller's. Okite shows this one.
 //! - The wire spelling goes to SES. It keeps the local part as given, because its case may matter to the receiver. Its
 //!   domain is ASCII, because SES requires punycode.
-//! - The normalised spelling identifies the mailbox and is the key of the suppression list. Two spellings that reach
-//!   one mailbox must normalise alike. Normalising keeps `+tag` and dots, because most receivers treat them as
-//!   different mailboxes. Dropping them could suppress another person's address.
+//! - The normalised spelling identifies the mailbox, and the suppression list is keyed by a hash of it. Two spellings
+//!   that reach one mailbox must normalise alike. Normalising keeps `+tag` and dots, because most receivers treat them
+//!   as different mailboxes. Dropping them could suppress another person's address.
 
 mod mailbox;
 
@@ -170,7 +170,7 @@ impl EmailAddress {
         &self.wire
     }
 
-    /// Returns the normalised address: the identity of the mailbox and the key of the suppression list.
+    /// Returns the normalised address: the identity of the mailbox. The suppression list is keyed by a hash of it.
     #[must_use]
     pub fn normalised(&self) -> &str {
         &self.normalised

@@ -19,7 +19,7 @@ use crate::bounce::BounceReason;
 pub struct SuppressionEntry {
     /// The id of the entry in the API (`UUIDv7`).
     pub id: Uuid,
-    /// The normalised address. The evidence keeps the spellings that were given.
+    /// The normalised address, or the pseudonym of a forgotten person. The evidence keeps the spellings that were given.
     pub address: EmailAddress,
     /// The latest time of each event of the address.
     pub registers: Registers,
@@ -27,27 +27,6 @@ pub struct SuppressionEntry {
     pub soft_bounces: Vec<SoftBounce>,
     /// The evidence of each register that keeps one time.
     pub evidence: BTreeMap<Register, RegisterEvidence>,
-}
-
-impl SuppressionEntry {
-    /// Joins another entry of the same address into this one. The address and id of this entry stay.
-    #[must_use]
-    pub fn joined(mut self, other: Self) -> Self {
-        for (reason, evidence) in other.evidence {
-            // The evidence of the later register stays.
-            let later = other.registers.at(reason) > self.registers.at(reason);
-            if later || !self.evidence.contains_key(&reason) {
-                self.evidence.insert(reason, evidence);
-            }
-        }
-        self.registers = self.registers.joined(other.registers);
-        for bounce in other.soft_bounces {
-            if !self.soft_bounces.contains(&bounce) {
-                self.soft_bounces.push(bounce);
-            }
-        }
-        self
-    }
 }
 
 /// One soft bounce of an address.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{Register, SoftBounceTiers, SuppressionReason, TopicChoices, first_blocks_of_days, repeated_blocks};
+use super::{Register, SoftBounceTiers, SuppressionReason, TopicChoices, repeated_blocks};
 use crate::address::EmailAddress;
 use crate::stream::Stream;
 use crate::time::EARLIEST;
@@ -34,7 +34,8 @@ pub struct Registers {
     pub complaint_at: Option<Timestamp>,
     /// The time of the latest block.
     pub blocked_at: Option<Timestamp>,
-    /// The first block of each of the newest days with a block, oldest first. See [`first_blocks_of_days`].
+    /// The first block of each of the newest days with a block, oldest first. See
+    /// [`first_blocks_of_days`](super::first_blocks_of_days).
     pub blocked_on: Vec<Timestamp>,
     /// The time of the latest echo of a bounce. See [`Register`].
     pub bounce_echo_at: Option<Timestamp>,
@@ -72,35 +73,6 @@ impl Registers {
             Register::BounceEcho => self.bounce_echo_at,
             Register::ComplaintEcho => self.complaint_echo_at,
         }
-    }
-
-    /// Joins the registers of two items of one address: the latest time of each.
-    #[must_use]
-    pub fn joined(mut self, mut other: Self) -> Self {
-        self.bounce_at = self.bounce_at.max(other.bounce_at);
-        self.complaint_at = self.complaint_at.max(other.complaint_at);
-        self.blocked_at = self.blocked_at.max(other.blocked_at);
-        self.blocked_on = first_blocks_of_days(self.blocked_on.drain(..).chain(other.blocked_on.drain(..)));
-        self.bounce_echo_at = self.bounce_echo_at.max(other.bounce_echo_at);
-        self.complaint_echo_at = self.complaint_echo_at.max(other.complaint_echo_at);
-        self.lifted_at = self.lifted_at.max(other.lifted_at);
-        self.topics = self.topics.joined(std::mem::take(&mut other.topics));
-        self.unreadable |= other.unreadable;
-        // The expiry belongs to its entry. Of two entries with the same time, the one that lasts longer counts.
-        let end = |registers: &Self| registers.manual_expires_at.unwrap_or(Timestamp::MAX);
-        if (other.manual_at, end(&other)) > (self.manual_at, end(&self)) {
-            self.manual_at = other.manual_at;
-            self.manual_expires_at = other.manual_expires_at;
-        }
-        // A time that both items have is one bounce, from an unfinished copy.
-        let held = std::mem::take(&mut self.soft);
-        self.soft.extend(other.soft.into_iter().filter(|at| !held.contains(at)));
-        self.soft.extend(held);
-        self.soft.sort_unstable();
-        self.soft_of.extend(other.soft_of);
-        self.soft_of.sort_unstable();
-        self.soft_of.dedup();
-        self
     }
 
     /// Decides whether these registers of `address` suppress it at `now` for mail of `stream`.
@@ -279,8 +251,6 @@ mod tests {
         );
         let address = EmailAddress::parse(ANNA).unwrap();
         assert_eq!(unreadable.blocked_alone(&address, at(10)), None);
-        let joined = Registers::default().joined(unreadable);
-        assert_eq!(reason(&joined, ANNA, 10), Some(SuppressionReason::Unreadable));
     }
 
     #[test]
@@ -617,36 +587,6 @@ mod tests {
             ..Registers::default()
         };
         assert_eq!(reason(&ahead, ANNA, 0), Some(SuppressionReason::Blocked));
-    }
-
-    #[test]
-    fn joining_two_items_of_one_address_keeps_the_latest_times() {
-        let one = Registers {
-            bounce_at: Some(at(1)),
-            manual_at: Some(at(1)),
-            manual_expires_at: None,
-            lifted_at: Some(at(2)),
-            bounce_echo_at: Some(at(4)),
-            ..soft(&[1, 5])
-        };
-        let other = Registers {
-            bounce_at: Some(at(3)),
-            manual_at: Some(at(2)),
-            manual_expires_at: Some(at(9)),
-            complaint_echo_at: Some(at(5)),
-            ..soft(&[3, 5])
-        };
-        let joined = Registers {
-            bounce_at: Some(at(3)),
-            manual_at: Some(at(2)),
-            manual_expires_at: Some(at(9)),
-            lifted_at: Some(at(2)),
-            bounce_echo_at: Some(at(4)),
-            complaint_echo_at: Some(at(5)),
-            ..soft(&[1, 3, 5])
-        };
-        assert_eq!(one.clone().joined(other.clone()), joined);
-        assert_eq!(other.joined(one), joined);
     }
 
     proptest! {

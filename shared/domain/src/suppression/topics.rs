@@ -43,16 +43,6 @@ impl TopicChoices {
         }
     }
 
-    /// Joins the choices of two items of one address.
-    #[must_use]
-    pub fn joined(mut self, other: Self) -> Self {
-        for (topic, choice) in other.by_topic {
-            self.add(topic, choice);
-        }
-        self.others = self.others.max(other.others);
-        self
-    }
-
     /// Returns these choices with at most [`TOPICS_KEPT`] topics. The topics with the latest choices go, and the person
     /// then counts as having left every topic that is not kept.
     #[must_use]
@@ -188,8 +178,6 @@ mod tests {
         fn neither_order_nor_repetition_matters(one in any_choices(), other in any_choices()) {
             let all = of(one.iter().chain(&other));
             prop_assert_eq!(&of(other.iter().chain(&one).chain(&other)), &all);
-            prop_assert_eq!(&of(&one).joined(of(&other)), &all);
-            prop_assert_eq!(&of(&other).joined(of(&one)), &all);
         }
 
         /// A choice to leave is never lost to the bound.

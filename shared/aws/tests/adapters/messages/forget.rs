@@ -1,168 +1,24 @@
-//! Forgetting an address: on the suppression list, and in the records of messages.
+//! Forgetting an address in the records of messages.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::collections::BTreeMap;
 
-use aws::{Evidence, MessagesPage, NewMessage, NewestFrom, Suppressions};
+use aws::{MessagesPage, NewMessage, NewestFrom};
 use domain::address::EmailAddress;
 use domain::feedback::{EventRecipient, MessageEvent};
 use domain::message::EmailParts;
 use domain::recipient::{RecipientOutcome, RecipientStatus};
 use domain::stream::Stream;
-use domain::suppression::{Registers, SuppressionReason};
 use uuid::Uuid;
 
 use super::events::click;
 use crate::support::{Item, Store, at, mail, mailboxes, parts, text};
 
-const TABLE: &str = "SuppressionsTable";
 const MESSAGES: &str = "MessagesTable";
 
 fn address(text: &str) -> EmailAddress {
     EmailAddress::parse(text).unwrap()
-}
-
-fn id() -> Uuid {
-    Uuid::from_u128(1)
-}
-
-fn evidence(source: &str) -> Evidence<'_> {
-    Evidence {
-        subtype: "NoEmail",
-        diagnostic: Some("550 <Anna@Example.net> no such user"),
-        bounce_reason: None,
-        source,
-    }
-}
-
-/// Anna's entry, with every register.
-async fn anna(list: &Suppressions) -> (EmailAddress, Registers) {
-    let anna = address("Anna@Example.net");
-    for (reason, time) in [
-        (SuppressionReason::Bounce, 1),
-        (SuppressionReason::Complaint, 2),
-        (SuppressionReason::Blocked, 3),
-        (SuppressionReason::Soft, 4),
-        (SuppressionReason::Soft, 5),
-    ] {
-        let source = format!("f-{time}");
-        list.record(&anna, reason, at(time), evidence(&source), id())
-            .await
-            .unwrap();
-    }
-    list.record_manual(&anna, at(6), Some(at(60)), evidence("crm"), id())
-        .await
-        .unwrap();
-    list.record_lift(&anna, at(0), id()).await.unwrap();
-    let registers = lookup(list, "anna@example.net").await.unwrap();
-    (anna, registers)
-}
-
-async fn lookup(list: &Suppressions, who: &str) -> Option<Registers> {
-    let address = address(who);
-    list.lookup([&address]).await.unwrap().remove(address.normalised())
-}
-
-async fn row(store: &Store, name: &str) -> Option<Item> {
-    store.item(TABLE, &[("address", name)]).await
-}
-
-fn names_anna(item: &Item) -> bool {
-    format!("{item:?}").to_lowercase().contains("anna@")
-}
-
-#[tokio::test]
-async fn evidence_that_is_forgotten_leaves_the_key_and_every_register() {
-    let store = Store::start().await;
-    let list = store.suppressions();
-    let (anna, before) = anna(&list).await;
-    for _ in 0..2 {
-        assert!(list.forget_evidence(&anna).await.unwrap());
-        let mut row = row(&store, "anna@example.net").await.unwrap();
-        row.remove("address");
-        assert!(!names_anna(&row), "{row:?}");
-        assert!(!format!("{row:?}").contains("550"));
-        assert_eq!(lookup(&list, "ANNA@example.net").await.as_ref(), Some(&before));
-    }
-    // A later event is recorded as ever, and an older one is not.
-    for time in [9, 8] {
-        list.record(&anna, SuppressionReason::Bounce, at(time), evidence("f-9"), id())
-            .await
-            .unwrap();
-    }
-    assert_eq!(lookup(&list, "anna@example.net").await.unwrap().bounce_at, Some(at(9)));
-    assert!(!list.forget_evidence(&address("bob@example.net")).await.unwrap());
-    assert_eq!(store.count(TABLE).await, 1);
-}
-
-#[tokio::test]
-async fn an_address_that_is_forgotten_is_nowhere_and_stays_suppressed_in_every_spelling() {
-    let store = Store::start().await;
-    let list = store.suppressions();
-    let (anna, before) = anna(&list).await;
-    assert!(list.forget_address(&anna, id).await.unwrap());
-    assert!(!list.forget_address(&anna, id).await.unwrap());
-    assert_eq!(row(&store, "anna@example.net").await, None);
-    let forgotten = row(&store, anna.pseudonym().normalised()).await.unwrap();
-    assert!(
-        !names_anna(&forgotten) && !format!("{forgotten:?}").contains("550"),
-        "{forgotten:?}"
-    );
-    for spelling in ["anna@example.net", "ANNA@EXAMPLE.NET"] {
-        assert_eq!(lookup(&list, spelling).await.as_ref(), Some(&before));
-        let entry = list.get(&address(spelling)).await.unwrap().unwrap();
-        assert_eq!((entry.registers, entry.address), (before.clone(), anna.clone()));
-    }
-    assert_eq!(lookup(&list, "bob@example.net").await, None);
-}
-
-#[tokio::test]
-async fn later_entries_count_with_forgotten_ones_and_can_be_forgotten_too() {
-    let store = Store::start().await;
-    let list = store.suppressions();
-    let (anna, before) = anna(&list).await;
-    list.forget_address(&anna, id).await.unwrap();
-    list.record(&anna, SuppressionReason::Complaint, at(100), evidence("f-100"), id())
-        .await
-        .unwrap();
-    list.record(&anna, SuppressionReason::Soft, at(101), evidence("f-101"), id())
-        .await
-        .unwrap();
-    let mut both = Registers {
-        complaint_at: Some(at(100)),
-        ..before
-    };
-    both.soft.push(at(101));
-    assert_eq!(lookup(&list, "anna@example.net").await.as_ref(), Some(&both));
-    let entry = list.get(&anna).await.unwrap().unwrap();
-    assert_eq!(entry.registers, both);
-    assert_eq!(entry.evidence[&SuppressionReason::Complaint.into()].source, "f-100");
-    assert_eq!(entry.evidence[&SuppressionReason::Bounce.into()].source, "f-1");
-    assert!(list.forget_address(&anna, id).await.unwrap());
-    assert_eq!(lookup(&list, "anna@example.net").await.as_ref(), Some(&both));
-    assert_eq!(store.count(TABLE).await, 1);
-    // A lift of the address by its name lifts what is under its pseudonym.
-    list.record_lift(&anna, at(200), id()).await.unwrap();
-    assert_eq!(
-        lookup(&list, "anna@example.net").await.unwrap().lifted_at,
-        Some(at(200))
-    );
-}
-
-#[tokio::test]
-async fn a_crash_between_the_two_writes_leaves_the_address_suppressed() {
-    let store = Store::start().await;
-    let list = store.suppressions();
-    let (anna, before) = anna(&list).await;
-    // The copy is made, the delete is not: as if the old row came back.
-    let old = row(&store, "anna@example.net").await.unwrap();
-    list.forget_address(&anna, id).await.unwrap();
-    let put = store.client().put_item().table_name(store.table(TABLE));
-    put.set_item(Some(old)).send().await.unwrap();
-    assert_eq!(lookup(&list, "anna@example.net").await.as_ref(), Some(&before));
-    assert!(list.forget_address(&anna, id).await.unwrap());
-    assert_eq!(lookup(&list, "anna@example.net").await, Some(before));
 }
 
 fn message(number: u128, parts: EmailParts) -> (Uuid, EmailParts) {

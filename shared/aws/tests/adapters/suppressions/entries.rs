@@ -101,7 +101,7 @@ async fn pages_hold_every_entry_once_and_count_foreign_items() {
         .await;
     }
     store
-        .put(TABLE, [("address", s("no address")), ("bounce_at", n(1))])
+        .put(TABLE, [("address_hash", s("no hash")), ("bounce_at", n(1))])
         .await;
     let (mut seen, mut unreadable, mut pages, mut after) = (Vec::new(), 0, 0, None);
     loop {

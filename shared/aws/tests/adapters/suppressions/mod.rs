@@ -1,6 +1,7 @@
 //! The suppression list.
 
 mod entries;
+mod forget;
 mod lookups;
 mod many;
 mod newest;

@@ -10,9 +10,9 @@ use aws::{LOOKED_AT_MAX, NewestFrom};
 use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
 use uuid::Uuid;
 
+use super::registers::{KEY, TABLE, key};
 use crate::support::{Item, Store, n, s};
 
-const TABLE: &str = "SuppressionsTable";
 /// Several pages of work.
 const ENTRIES: u128 = 2 * LOOKED_AT_MAX as u128 + 1_000;
 /// Every so many entries one was made by hand.
@@ -30,8 +30,10 @@ pub(super) async fn put(store: &Store, numbers: Range<u128>) {
         } else {
             "bounce_at"
         };
+        let address = format!("user{number}@example.org");
         let item = Item::from([
-            ("address".to_owned(), s(&format!("user{number}@example.org"))),
+            (KEY.to_owned(), s(&key(&address))),
+            ("address".to_owned(), s(&address)),
             ("id".to_owned(), s(&Uuid::from_u128(number).to_string())),
             ("shard".to_owned(), s(&format!("newest#{}", number % 8))),
             (register.to_owned(), n(1)),

@@ -6,15 +6,18 @@ use aws::{Evidence, Suppressions};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::EmailAddress;
 use domain::bounce::BounceReason;
+use domain::hex::hex;
 use domain::stream::Stream;
 use domain::suppression::{Register, Registers, SuppressionReason, first_blocks_of_days};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::support::{Item, Store, at, closed_port, number, s, text};
 
 pub(super) const TABLE: &str = "SuppressionsTable";
+pub(super) const KEY: &str = "address_hash";
 pub(super) const EVIDENCE: Evidence<'static> = Evidence {
     subtype: "General",
     diagnostic: None,
@@ -60,8 +63,17 @@ pub(super) fn in_order(mut item: Item) -> Item {
     item
 }
 
-pub(super) async fn item(store: &Store, normalised: &str) -> Item {
-    store.item(TABLE, &[("address", normalised)]).await.unwrap()
+/// The key of the entry of an address.
+pub(super) fn key(who: &str) -> String {
+    hex(&Sha256::digest(address(who).normalised()))
+}
+
+pub(super) async fn item(store: &Store, who: &str) -> Item {
+    store.item(TABLE, &[(KEY, &key(who))]).await.unwrap()
+}
+
+pub(super) async fn delete(store: &Store, who: &str) {
+    store.delete(TABLE, &[(KEY, &key(who))]).await;
 }
 
 pub(super) async fn registers(list: &Suppressions, who: &str) -> Registers {
@@ -186,7 +198,7 @@ async fn all_registers_that_an_item_has_are_read() {
         .put(
             TABLE,
             [
-                ("address", s("anna@example.org")),
+                (KEY, s(&key("anna@example.org"))),
                 ("bounce_at", time(1)),
                 ("complaint_at", time(2)),
                 ("blocked_at", time(3)),
@@ -249,7 +261,10 @@ async fn the_item_has_the_attributes_that_are_documented() {
     assert!(text(&item, "shard").starts_with("newest#"));
     let since = format!("{}#feedback-1", at(5).as_millisecond());
     assert_eq!(text(&item, "bounce_since"), since);
-    assert_eq!((item.len(), bounce.len()), (6, 5));
+    assert_eq!(text(&item, "address"), "anna@example.org");
+    let hash = "a3bf86238a1c59bd2f0a648af9293620f90d18dad133d8fe2341cf9664a5d6d0";
+    assert_eq!(text(&item, KEY), hash);
+    assert_eq!((item.len(), bounce.len()), (7, 5));
 }
 
 #[tokio::test]
@@ -325,7 +340,7 @@ async fn recording_leaves_other_attributes_of_the_item_alone() {
         .put(
             TABLE,
             [
-                ("address", s("anna@example.org")),
+                (KEY, s(&key("anna@example.org"))),
                 ("id", s("first")),
                 ("lifted_at", lifted),
             ],
@@ -388,7 +403,7 @@ async fn outcome(store: &Store, facts: &[Fact]) -> Item {
     item.remove("id").unwrap();
     // Both depend on the order.
     item.retain(|name, _| !name.ends_with("_since"));
-    store.delete(TABLE, &[("address", "anna@example.org")]).await;
+    delete(store, "anna@example.org").await;
     in_order(item)
 }
 
@@ -423,7 +438,7 @@ fn blocks_in_any_order_and_number_of_copies_leave_the_first_of_each_of_the_newes
                 .await;
             }
             let item = in_order(item(&store, "anna@example.org").await);
-            store.delete(TABLE, &[("address", "anna@example.org")]).await;
+            delete(&store, "anna@example.org").await;
             item
         });
         let times = blocks.iter().map(|hours| at(hours * hour));
