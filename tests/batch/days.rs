@@ -18,7 +18,7 @@ async fn a_resumed_batch_is_remembered_for_a_day_from_when_it_was_resumed() {
         let rows = okite.all_messages().await;
         let claim = rows
             .into_iter()
-            .find(|row| row["id"].as_s().unwrap().starts_with("claim#"))
+            .find(|row| row["pk"].as_s().unwrap().starts_with("claim#"))
             .unwrap();
         claim["expires"].as_n().unwrap().parse::<i64>().unwrap()
     };

@@ -32,7 +32,7 @@ impl Steps<'_> {
             .table_name(self.table)
             .item("pk", text(id))
             .item("sk", text("t"));
-        let put = put.condition_expression("attribute_not_exists(id)");
+        let put = put.condition_expression("attribute_not_exists(pk)");
         let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         TransactWriteItem::builder().put(put.build().unwrap()).build()
     }
@@ -60,7 +60,7 @@ impl Steps<'_> {
             .table_name(self.table)
             .key("pk", text(id))
             .key("sk", text("t"));
-        let check = check.condition_expression("attribute_exists(id)");
+        let check = check.condition_expression("attribute_exists(pk)");
         TransactWriteItem::builder()
             .condition_check(check.build().unwrap())
             .build()
