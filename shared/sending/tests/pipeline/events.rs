@@ -189,7 +189,7 @@ async fn a_mail_that_a_worker_sends_to_everybody_costs_not_one_call_more() {
     let calls = places(&worked.calls, |call| call.is_on_webhooks() || call.is_event());
     assert_eq!((calls.len(), worked.is_acknowledged()), (0, true));
     let rows = places(&worked.calls, |call| {
-        call.operation == "GetItem" && call.body["Key"].to_string().contains("\"mail\"")
+        call.operation == "GetItem" && call.body["Key"].to_string().contains("\"mail#")
     });
     assert_eq!(rows.len(), 1, "{:?}", worked.calls);
 }

@@ -180,7 +180,7 @@ impl Call {
             On::Saying(operation, text) => self.operation == operation && self.body.to_string().contains(text),
             On::Transaction => self.operation == "TransactWriteItems",
             On::Parts => self.operation == "BatchWriteItem" && self.body.to_string().contains("\"content\""),
-            On::Row(operation) => self.operation == operation && self.body["Item"].to_string().contains("\"mail\""),
+            On::Row(operation) => self.operation == operation && self.body["Item"].to_string().contains("\"mail#"),
             On::Gate(operation) => self.operation == operation && self.body["Key"].to_string().contains("gate#"),
             On::Claim(operation) => {
                 let keys = self.body["Key"].to_string() + &self.body["Item"].to_string();

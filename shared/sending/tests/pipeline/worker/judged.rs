@@ -235,7 +235,7 @@ async fn a_store_that_is_down_before_the_attempt_leaves_the_row_untouched() {
         }
     }
     // What it is about is not known, so the hint itself comes again.
-    for on in [On::Saying("GetItem", "\"entry\""), On::Saying("GetItem", "\"mail\"")] {
+    for on in [On::Saying("GetItem", "\"entry\""), On::Saying("GetItem", "\"mail#")] {
         let id = world.waiting(&format!("{on:?}")).await;
         let worked = world.work_on(id, &[Fault::always(on, Fate::CutBefore)]).await;
         assert_eq!(worked.again.unwrap(), ["0"], "{on:?}");

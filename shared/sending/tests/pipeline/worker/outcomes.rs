@@ -310,7 +310,7 @@ async fn what_a_hint_releases_outlives_a_table_that_does_not_answer() {
         (On::Entry("GetItem"), denied, 300),
         (On::Entry("GetItem"), odd, 5),
         // The row is read after the entry.
-        (On::Saying("GetItem", "\"mail\""), denied, 300),
+        (On::Saying("GetItem", "\"mail#"), denied, 300),
     ] {
         for _ in 0..4 {
             let batch = Batch::of(&[hint]).received(10).with(Fault::always(on, fate));

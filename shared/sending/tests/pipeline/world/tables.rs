@@ -34,7 +34,7 @@ impl World {
             .table_name(table)
             .consistent_read(true)
             .filter_expression("expires_at <= :now")
-            .projection_expression("id, sk")
+            .projection_expression("pk, sk")
             .expression_attribute_values(":now", AttributeValue::N(now));
         let expired = scan.into_paginator().items().send().try_collect().await.unwrap();
         for key in expired {
