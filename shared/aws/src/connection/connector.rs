@@ -15,6 +15,7 @@ use aws_smithy_types::body::SdkBody;
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Request, Uri};
+use tokio::time::timeout;
 
 use super::dial::dial;
 use super::exchange::{ANSWER_MAX, Connection, NoAnswer, Unread};
@@ -28,6 +29,8 @@ pub(super) struct Connector {
     shared: Arc<Shared>,
     /// How long a connection may take to open.
     connect_limit: Duration,
+    /// How long a request may take from its beginning to the end of its answer, if there is a limit.
+    answer_limit: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -58,22 +61,36 @@ impl Connector {
                 answer_max,
             }),
             connect_limit,
+            answer_limit: None,
         }
     }
 
-    /// Returns the same connector with another limit on opening a connection.
-    pub(super) fn with_connect_limit(&self, connect_limit: Duration) -> Self {
+    /// Returns the same connector with other limits on opening a connection and on an answer.
+    pub(super) fn with_limits(&self, connect_limit: Duration, answer_limit: Option<Duration>) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
             connect_limit,
+            answer_limit,
         }
     }
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (shared, connect_limit) = (Arc::clone(&self.shared), self.connect_limit);
-        HttpConnectorFuture::new(async move { shared.answer(request, connect_limit).await })
+        let Self {
+            shared,
+            connect_limit,
+            answer_limit,
+        } = self.clone();
+        HttpConnectorFuture::new(async move {
+            let answer = shared.answer(request, connect_limit);
+            match answer_limit {
+                Some(limit) => timeout(limit, answer)
+                    .await
+                    .unwrap_or_else(|elapsed| Err(ConnectorError::timeout(elapsed.into()))),
+                None => answer.await,
+            }
+        })
     }
 }
 

@@ -22,13 +22,14 @@ pub(crate) fn function_connector() -> Result<SharedHttpConnector, TrustError> {
     Ok(SharedHttpConnector::new(connector))
 }
 
-/// Makes the HTTP client of the command line, which trusts the roots of the computer.
+/// Makes the HTTP client of the command line, which trusts the roots of the computer. Providers of credentials, such as
+/// those of containers, set a limit on an answer.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
     let connector = of_command_line();
     http_client_fn(move |settings, _| {
         let limit = settings.connect_timeout().unwrap_or(CONNECT_TIMEOUT);
-        SharedHttpConnector::new(connector.with_connect_limit(limit))
+        SharedHttpConnector::new(connector.with_limits(limit, settings.read_timeout()))
     })
 }
 

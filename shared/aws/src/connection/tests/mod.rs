@@ -362,9 +362,18 @@ async fn a_request_without_a_connection_was_never_sent() {
     // The kernel opens the connection, and nobody answers the handshake.
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = silent.local_addr().unwrap();
-    let soon = connector().with_connect_limit(Duration::from_millis(1));
+    let soon = connector().with_limits(Duration::from_millis(1), None);
     let too_slow = soon.call(request_to(&format!("https://{address}/"))).await.unwrap_err();
     assert!(is_never_sent(&too_slow) && too_slow.is_timeout(), "{too_slow:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_within_its_limit_may_have_been_asked_for() {
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let soon = connector().with_limits(LONG, Some(Duration::from_millis(1)));
+    let address = silent.local_addr().unwrap();
+    let late = soon.call(request(address, "/")).await.unwrap_err();
+    assert!(late.is_timeout() && !is_never_sent(&late), "{late:?}");
 }
 
 #[tokio::test]
