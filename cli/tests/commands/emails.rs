@@ -192,11 +192,22 @@ async fn an_email_that_waited_is_found_by_sess_id_in_the_whole_table() {
     for words in ["whole table", "read units", "USD"] {
         assert!(errors.contains(words), "{words}: {errors}");
     }
-    let output = emails(&["show", "0100019b0a1b2c3d-1"], &data_dir).await;
+    let output = emails(
+        &["show", "0100019b0a1b2c3d-1a2b3c4d-0000-0000-0000-000000000000-000000"],
+        &data_dir,
+    )
+    .await;
     let errors = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(
         errors.contains("read units") && errors.contains("there is no email"),
+        "{errors}"
+    );
+    // For a part of an id, no table is searched.
+    let output = emails(&["show", "0100019b0a1b2c3d"], &data_dir).await;
+    let errors = text(&output.stderr);
+    assert!(
+        !errors.contains("read units") && errors.contains("there is no email"),
         "{errors}"
     );
 }

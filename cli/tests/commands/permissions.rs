@@ -145,7 +145,11 @@ fn cases<'a>(list: &'a str, export: &'a str) -> Vec<Case<'a>> {
             "emails",
             "dynamodb:Scan",
             Some("MessagesTable"),
-            vec!["emails", "show", "0100019b0a1b2c3d-1"],
+            vec![
+                "emails",
+                "show",
+                "0100019b0a1b2c3d-1a2b3c4d-0000-0000-0000-000000000000-000000",
+            ],
         ),
         ("incident", "dynamodb:Query", Some("UsageTable"), vec!["incident"]),
         ("incident", "dynamodb:GetItem", Some("UsageTable"), vec!["incident"]),

@@ -55,12 +55,16 @@ impl ShowCommand {
     }
 }
 
+/// The length of Okite's ids. SES's are longer, so a text that is not is a part of an id, for which no table is searched.
+const OUR_ID_LENGTH: usize = 36;
+
 /// Finds an email, and the region of SES that it was sent in.
 async fn find(id: &str, target: &Target) -> Result<(MessageRecord, String), EmailsError> {
     let email_id = EmailId::read(id).ok_or_else(|| EmailsError::Id(printable(id)))?;
     let table = MessagesTable::of(target).await?;
     let mut record = read(&table, email_id).await?;
     if let (None, EmailId::Ses(ses_id)) = (&record, email_id)
+        && ses_id.len() > OUR_ID_LENGTH
         && let Some(id) = search(&table, ses_id).await?
     {
         record = read(&table, EmailId::Ours(id)).await?;
