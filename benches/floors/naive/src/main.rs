@@ -32,9 +32,10 @@ async fn send(
     let recipients: Vec<String> = serde_json::from_value(email["to"].clone())?;
     let text = |name: &str| email[name].as_str().unwrap_or_default().to_owned();
 
+    // The stand-in of DynamoDB answers any key. Okite's is a hash.
     let keys = recipients
         .iter()
-        .map(|recipient| HashMap::from([("address".to_owned(), AttributeValue::S(recipient.to_lowercase()))]))
+        .map(|recipient| HashMap::from([("address_hash".to_owned(), AttributeValue::S(recipient.to_lowercase()))]))
         .collect();
     let asked = KeysAndAttributes::builder().set_keys(Some(keys)).build()?;
     let found = dynamodb.batch_get_item().request_items(table, asked).send().await?;

@@ -145,7 +145,7 @@ pub(crate) static PROBLEMS: [ProblemRow; 41] = [
         "not_found",
         RetryWhen::Never,
         "No email has this id. Check the id. Okite keeps records for 30 days by default. By Amazon SES's id it finds \
-         an email only if it was sent at once, and some seconds after; `okite emails show` finds others too.",
+         an email only if its first request sent it at once; `okite emails show` finds others too.",
     ),
     row(
         Problem::SuppressionNotFound,
