@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 use domain::ses_id;
 use futures_util::future::try_join_all;
@@ -65,7 +66,7 @@ impl Messages {
                 .map_err(StoreError::of("Query"))
         });
         let found = try_join_all(found).await?;
-        let mut rows = found.iter().flat_map(|answer| answer.items());
+        let mut rows = found.iter().flat_map(QueryOutput::items);
         Ok(rows.find_map(|row| uuid_of(row, "sk")))
     }
 
