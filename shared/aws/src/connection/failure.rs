@@ -32,6 +32,7 @@ pub(crate) enum NeverSent {
     Closed(#[source] hyper::Error),
 }
 
+#[cfg(any(feature = "ses", test))]
 impl NeverSent {
     /// Returns whether an error, or a cause of it, is the proof that nothing was written.
     pub(crate) fn is_cause_of(error: &(dyn Error + 'static)) -> bool {
