@@ -155,8 +155,8 @@ async fn exercise_webhooks(okite: &Okite) {
     .await;
 }
 
-/// Has the sweep hand over an event that SQS did not take. The endpoint is new: one that failed too often is parked, and
-/// the sweep hands over a probe for it without asking how full the queue is.
+/// Has the sweep hand over an event that SQS did not take. The endpoint is new: one that failed too often is parked,
+/// and the sweep hands over a probe for it without asking how full the queue is.
 async fn hand_over_what_sqs_refused(okite: &Okite, ask: &impl AsyncFn(Method, &str, &Value) -> Value) {
     let webhook = json!({ "endpoint": "http://127.0.0.1:9/new", "events": ["suppression.added"] });
     ask(Method::POST, "/webhooks", &webhook).await;

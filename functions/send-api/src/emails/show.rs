@@ -125,7 +125,8 @@ pub(crate) async fn show(
     Ok(Response::ok(&body(&record, &state.region, deadlines.arrived)))
 }
 
-/// Finds an email with its newest events. One that waited in the queue is found by Okite's id only.
+/// Finds an email with its newest events. One that waited in the queue, or that a repeated
+/// request sent, is found by Okite's id only.
 ///
 /// # Errors
 /// [`StoreError`] if the table could not be read.

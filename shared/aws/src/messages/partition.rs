@@ -1,8 +1,8 @@
 //! The partitions of the table that hold the rows of messages.
 //!
-//! A row is not in the partition of its events: rows of one partition sort by their ids, which sort by time, so that the
-//! table itself lists messages by age. An index would cost a write unit with every message. A partition takes 1,000
-//! write units a second, so rows are spread over several.
+//! A row is not in the partition of its events: rows of one partition sort by their ids, which sort by time, so that
+//! the table itself lists messages by age. An index would cost a write unit with every message. A partition takes
+//! 1,000 write units a second, so rows are spread over several.
 
 use uuid::Uuid;
 

@@ -62,10 +62,7 @@ impl Suppressions {
 
     async fn add_day(&self, address: &EmailAddress, at: Timestamp) -> Result<Option<Item>, StoreError> {
         let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(KEY, s(key_of(address)))
+            .update_of(address)
             .update_expression("ADD #blocked_on :block")
             // An entry that was deleted in the meantime gets no remnant.
             .condition_expression("attribute_exists(#address_hash)")

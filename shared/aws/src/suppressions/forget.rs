@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use uuid::Uuid;
 
-use super::key::{ADDRESS, KEY, key_of, shard};
+use super::key::{ADDRESS, KEY, shard};
 use super::newly::is_since;
 use super::unreadable::{UNREADABLE, readable, unreadable};
 use super::{REGISTERS, Suppressions};
@@ -74,10 +74,7 @@ impl Suppressions {
         }
         let (mut set, mut removed, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
         let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(KEY, s(key_of(address)))
+            .update_of(address)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         for (number, name) in changed.into_iter().enumerate() {
             update = update.expression_attribute_names(format!("#n{number}"), name);

@@ -194,10 +194,7 @@ impl Suppressions {
     /// [`StoreError`] if it may not have been written.
     pub async fn lift(&self, address: &EmailAddress, at: Timestamp) -> Result<bool, StoreError> {
         let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(KEY, s(key_of(address)))
+            .update_of(address)
             .update_expression(format!("SET #lifted_at = :at{REMOVE_SINCE}"))
             .condition_expression(
                 "attribute_exists(#address_hash) AND (attribute_not_exists(#lifted_at) OR #lifted_at < :at)",
@@ -261,10 +258,7 @@ impl Suppressions {
         set: &str,
         values: AttributeValue,
     ) -> Result<(), StoreError> {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key(KEY, s(key_of(address)))
+        self.update_of(address)
             .update_expression("DELETE #set :values")
             .expression_attribute_names("#set", set)
             .expression_attribute_values(":values", values)
@@ -280,10 +274,7 @@ impl Suppressions {
         let address_if_any = stored(address);
         let named = address_if_any.map_or("", |_| ", #address = :address");
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(KEY, s(key_of(address)))
+            .update_of(address)
             .update_expression(format!(
                 "SET #id = if_not_exists(#id, :id), #shard = :shard{named}{rest}"
             ))
@@ -296,6 +287,12 @@ impl Suppressions {
                 .expression_attribute_values(":address", s(address)),
             None => update,
         }
+    }
+
+    /// Begins an update of the entry of an address.
+    fn update_of(&self, address: &EmailAddress) -> UpdateItemFluentBuilder {
+        let update = self.client.update_item().table_name(&self.table);
+        update.key(KEY, s(key_of(address)))
     }
 
     /// Makes the update that sets a register, unless it is later already.

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use jiff::Timestamp;
 
 use super::blocks::is_time;
-use super::key::{KEY, key_of, shard};
+use super::key::shard;
 use super::soft::is_soft_bounce;
 use super::topics::{TOPICS, is_choice};
 use super::{REGISTERS, Suppressions};
@@ -78,10 +78,7 @@ impl Suppressions {
                 return Ok(());
             }
             let mut update = self
-                .client
-                .update_item()
-                .table_name(&self.table)
-                .key(KEY, s(key_of(address)))
+                .update_of(address)
                 .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
             let (mut set, mut removed, mut conditions) = (vec!["#shard = :shard".to_owned()], Vec::new(), Vec::new());
             for name in names {

@@ -234,7 +234,7 @@ async fn to_forget_an_address_is_one_write() {
     let list = Store::at(&fake.endpoint).suppressions();
     assert!(list.forget_address(&address(ANNA), ID).await.unwrap());
     assert_eq!(targets(&fake), ["GetItem", "UpdateItem"]);
-    // An entry that changes again and again is an error in the end, for the caller to repeat.
+    // If others change the entry in each round, the adapter gives up with an error, and the caller may try again.
     let fake = Fake::start(move |number, _| {
         if number == 0 {
             return Answer::ok(json!({ "Item": entry(ANNA) }).to_string());
