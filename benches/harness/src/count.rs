@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     /// Write the figures into the file of --baseline and compare nothing
     #[arg(long, requires = "baseline")]
     write_baseline: bool,
-    /// Keep the profile of each cold start in this directory, for `callgrind_annotate`
+    /// Keep two profiles in this directory, for `callgrind_annotate`: a cold start, and one with all warm events
     #[arg(long, value_name = "DIRECTORY")]
     profiles: Option<PathBuf>,
 }
@@ -81,8 +81,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         });
         if let Some(directory) = &arguments.profiles {
             fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))?;
-            let profile = directory.join(format!("{}.callgrind", subject.label));
-            callgrind.total(subject, 1, &world, Some(&profile))?;
+            for (run, events) in [("cold", 1), ("warm", 1 + arguments.warm as usize)] {
+                let profile = directory.join(format!("{}-{run}.callgrind", subject.label));
+                callgrind.total(subject, events, &world, Some(&profile))?;
+            }
         }
     }
     println!("{}", show(&counted));
