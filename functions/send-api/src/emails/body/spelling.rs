@@ -12,7 +12,8 @@ use super::field::Object;
 /// errors.
 pub(super) fn check(object: &Object, fields: &[&str], place: &str) -> Result<(), InvalidEmail> {
     let missing = || fields.iter().filter(|field| !object.contains_key(**field));
-    for name in object.keys() {
+    let unknown = object.keys().filter(|name| !fields.contains(&name.as_str()));
+    for name in unknown {
         if let Some(field) = missing().find(|field| is_spelling_of(field, name)) {
             return Err(InvalidEmail::field(
                 &format!("{place}{name}"),
