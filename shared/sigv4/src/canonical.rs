@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr2;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode};
 
 use crate::hash::sha256_hex;
@@ -95,11 +96,8 @@ pub fn canonical_query(query: &str) -> String {
 /// Returns the value of a header, with white space at the ends removed and within it reduced to one space.
 #[must_use]
 pub fn canonical_value(value: &str) -> Cow<'_, str> {
-    // Without an early end, eight or more bytes are compared at once. The session token of a role has a kilobyte.
-    let has_space = value
-        .bytes()
-        .fold(false, |found, byte| found | matches!(byte, b' ' | b'\t'));
-    if has_space {
+    // The session token of a role has a kilobyte.
+    if memchr2(b' ', b'\t', value.as_bytes()).is_some() {
         value.split_ascii_whitespace().collect::<Vec<_>>().join(" ").into()
     } else {
         Cow::Borrowed(value)
