@@ -1,5 +1,6 @@
 //! The time that an invocation has.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use domain::pacing::SEND_TIMEOUT;
@@ -93,20 +94,22 @@ impl Deadlines {
     ///
     /// # Errors
     /// [`OutOfTime`] if there is none; a write may or may not have happened then.
-    pub async fn before_sending<T>(&self, work: impl Future<Output = T>) -> Result<T, OutOfTime> {
-        within(self.latest_start, work).await
+    pub fn before_sending<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = Result<T, OutOfTime>> {
+        within(self.latest_start, Box::pin(work))
     }
 
     /// Does work that an answer is made of, if there is time.
     ///
     /// # Errors
     /// [`OutOfTime`] if there is none; a write may or may not have happened then.
-    pub async fn before_answering<T>(&self, work: impl Future<Output = T>) -> Result<T, OutOfTime> {
-        within(self.answer_by, work).await
+    pub fn before_answering<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = Result<T, OutOfTime>> {
+        within(self.answer_by, Box::pin(work))
     }
 }
 
-async fn within<T>(end: Instant, work: impl Future<Output = T>) -> Result<T, OutOfTime> {
+/// The work is on the heap: a call of the SDK has some kilobytes, and every future around it would hold them several
+/// times, and be copied with them.
+async fn within<T>(end: Instant, work: Pin<Box<impl Future<Output = T>>>) -> Result<T, OutOfTime> {
     timeout_at(end, work).await.map_err(|_| {
         tracing::error!(
             cause = "store",

@@ -111,7 +111,8 @@ impl Sending {
     ) -> Result<String, SendError> {
         let id = outgoing.id;
         let call = async || {
-            let answer = self.ses.send(outgoing).await;
+            // On the heap: its future has eight kilobytes.
+            let answer = Box::pin(self.ses.send(outgoing)).await;
             if is_throttled(&answer) {
                 tracing::info!(message.id = %id, "SES throttled a call");
             }

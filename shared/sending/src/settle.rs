@@ -7,16 +7,19 @@ use crate::Deadlines;
 
 /// Carries out a write about a message, as long as there is time to answer afterwards. Returns whether it was
 /// confirmed. A write that fails is logged: the mail is sent or not, whatever its record says.
-pub(crate) async fn settle(
+pub(crate) fn settle(
     id: Uuid,
     deadlines: &Deadlines,
     write: impl Future<Output = Result<(), StoreError>>,
-) -> bool {
-    let code = match deadlines.before_answering(write).await {
-        Ok(Ok(())) => return true,
-        Ok(Err(error)) => error.code,
-        Err(_) => "OutOfTime".to_owned(),
-    };
-    tracing::error!(message.id = %id, code, cause = "not_settled", "the record of a message was not settled");
-    false
+) -> impl Future<Output = bool> {
+    let written = deadlines.before_answering(write);
+    async move {
+        let code = match written.await {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => error.code,
+            Err(_) => "OutOfTime".to_owned(),
+        };
+        tracing::error!(message.id = %id, code, cause = "not_settled", "the record of a message was not settled");
+        false
+    }
 }
