@@ -6,16 +6,13 @@
 //! | `user-agent`, `x-amz-user-agent` (the SDK, its features, the system) | `user-agent: okite/<version>` |
 //! | `amz-sdk-invocation-id` (one id for all attempts) | nothing: AWS's request ids identify calls |
 //! | `amz-sdk-request` (the attempt, and how many there may be) | nothing |
-//! | `x-amzn-trace-id`, to other services than SQS and SNS | nothing: Lambda detects loops of functions by it |
 //!
 //! Retries and the correction of the clock use none of them.
-//! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use aws_runtime::invocation_id::InvocationIdInterceptor;
-use aws_runtime::recursion_detection::RecursionDetectionInterceptor;
 use aws_runtime::request_info::RequestInfoInterceptor;
 use aws_runtime::user_agent::UserAgentInterceptor;
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -24,7 +21,6 @@ use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, disable_interceptor};
-use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
@@ -32,8 +28,6 @@ use super::server_clock::ServerClock;
 
 const USER_AGENT: &str = concat!("okite/", env!("CARGO_PKG_VERSION"));
 const WHY: &str = "AWS needs no statistics of this call";
-/// The services through which a function may call itself.
-const IN_LOOPS: [&str; 2] = ["SQS", "SNS"];
 
 /// Switches parts of the SDK off, and measures the clock of the service by its answers.
 #[derive(Debug)]
@@ -69,13 +63,7 @@ impl Intercept for Trim {
         _: &BeforeSerializationInterceptorContextRef<'_>,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let may_be_in_loop = config
-            .load::<Metadata>()
-            .is_none_or(|called| IN_LOOPS.contains(&called.service()));
         let state = config.interceptor_state();
-        if !may_be_in_loop {
-            state.store_put(disable_interceptor::<RecursionDetectionInterceptor>(WHY));
-        }
         state.store_put(disable_interceptor::<UserAgentInterceptor>(WHY));
         state.store_put(disable_interceptor::<InvocationIdInterceptor>(WHY));
         state.store_put(disable_interceptor::<RequestInfoInterceptor>(WHY));
