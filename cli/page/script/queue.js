@@ -19,6 +19,8 @@ const QUEUE_PAGES = 10;
 /** How many mails are shown at first, and how many more at a time. */
 const QUEUE_SHOWN = 100;
 let queueShown = QUEUE_SHOWN;
+/** How long the row of a mail may say that it is being sent after SES took it, in milliseconds. */
+const SETTLED_WITHIN = 10_000;
 const WAITS = { queued: '', scheduled: '', sending: 'good' };
 const WAITS_FOR = { rate: 'room in the sending rate', quota: 'room in the quota', brake: 'the end of the brake', account: 'an account that may send again',
   deployment: 'the repair of the deployment', service: 'a service that is down' };
@@ -27,8 +29,9 @@ function why(email) {
   if (email.okite_state === 'scheduled') return 'waits for its time';
   return `waits for ${WAITS_FOR[email.okite_reason] ?? 'its turn'}`;
 }
-/** Keeps what was asked for about a mail at a time: a mail that waits, or null. */
+/** Keeps what was asked for about a mail at a time: a mail that waits, or null. What was asked for earlier than what is known changes nothing. */
 function putWaiting(id, email, at) {
+  if ((askedAt.get(id) ?? -1) > at) return;
   const isChanged = email ? JSON.stringify(waiting.get(id)) !== JSON.stringify(email) : waiting.has(id);
   askedAt.set(id, at);
   if (!isChanged) return;
