@@ -277,7 +277,8 @@ const arrivals = [];
 let newcomers = 0;
 let newsTimer;
 function came(mail) {
-  // It may have waited. Its row says that it is being sent until the sender has settled it, so an answer of the next seconds is older than this.
+  // It may have waited. Its row says that it is being sent until the sender has settled it, so an answer of the next
+  // seconds is older than this.
   putWaiting(mail.id, null, performance.now() + SETTLED_WITHIN);
   arrivals.push([performance.now(), recipients(mail).length]);
   newcomers += 1;

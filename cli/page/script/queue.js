@@ -29,7 +29,10 @@ function why(email) {
   if (email.okite_state === 'scheduled') return 'waits for its time';
   return `waits for ${WAITS_FOR[email.okite_reason] ?? 'its turn'}`;
 }
-/** Keeps what was asked for about a mail at a time: a mail that waits, or null. What was asked for earlier than what is known changes nothing. */
+/**
+ * Keeps what was asked for about a mail at a time: a mail that waits, or null. What was asked for earlier than what is
+ * known changes nothing.
+ */
 function putWaiting(id, email, at) {
   if ((askedAt.get(id) ?? -1) > at) return;
   const isChanged = email ? JSON.stringify(waiting.get(id)) !== JSON.stringify(email) : waiting.has(id);
