@@ -93,7 +93,7 @@ pub(crate) fn of(name: &str, runtime_api: &str, world: &World) -> Vec<(String, S
         ("AWS_ENDPOINT_URL_CLOUDWATCH", format!("https://{}", world.cloudwatch())),
         // The first makes a function trust the authority of this process. The second makes a program that reads the
         // system's roots trust it.
-        ("AWS_CA_BUNDLE", path(world.roots())),
+        ("AWS_CA_BUNDLE", path(world.root())),
         ("SSL_CERT_FILE", path(world.system_roots())),
     ];
     variables.extend(of_this_machine.map(|(name, value)| (name.to_owned(), value)));

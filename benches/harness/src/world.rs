@@ -43,7 +43,7 @@ pub(crate) struct World {
     cloudwatch: Server,
     sqs: Server,
     directory: TempDir,
-    roots: PathBuf,
+    root: PathBuf,
     system_roots: PathBuf,
 }
 
@@ -58,15 +58,15 @@ impl World {
         };
 
         let directory = tempfile::tempdir()?;
-        let roots = directory.path().join("roots.pem");
-        fs::write(&roots, &certificates.roots)?;
+        let root = directory.path().join("root.pem");
+        fs::write(&root, &certificates.root)?;
         // A program that reads the system's roots reads all of them.
         let system: String = SYSTEM_ROOTS
             .iter()
             .find_map(|path| fs::read_to_string(path).ok())
             .unwrap_or_default();
         let system_roots = directory.path().join("system-roots.pem");
-        fs::write(&system_roots, system + &certificates.roots)?;
+        fs::write(&system_roots, system + &certificates.root)?;
         // Each service has an address of its own, which its certificate names.
         let start = |number, service: Arc<dyn Service>| -> Result<Server> {
             let address = Ipv4Addr::new(127, 0, 0, number);
@@ -78,7 +78,7 @@ impl World {
             cloudwatch: start(4, Arc::new(CloudWatch))?,
             sqs: start(5, Arc::new(Sqs))?,
             directory,
-            roots,
+            root,
             system_roots,
         })
     }
@@ -104,12 +104,12 @@ impl World {
         [&self.dynamodb, &self.ses, &self.cloudwatch, &self.sqs].map(Server::traffic)
     }
 
-    /// The file of the roots that the services' certificates go back to.
-    pub(crate) fn roots(&self) -> &Path {
-        &self.roots
+    /// The file of the root that the services' certificates go back to.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
-    /// The file of these roots and those that this machine trusts.
+    /// The file of this root and those that this machine trusts.
     pub(crate) fn system_roots(&self) -> &Path {
         &self.system_roots
     }

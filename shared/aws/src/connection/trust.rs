@@ -1,9 +1,9 @@
 //! The certificate authorities that clients trust, and their TLS stack.
 //!
-//! A function calls AWS alone, and Amazon Trust Services certifies AWS's endpoints. So a function trusts the five roots
-//! in `amazon_roots.pem` and parses no others: reading the whole store of the system would cost time in every cold
-//! start. A test compares them with Mozilla's store (crate `webpki-root-certs`) and fails when they differ after an
-//! update of that crate. The earliest of them expires at the end of 2037. <https://www.amazontrust.com/repository/>
+//! A function calls AWS alone, and Amazon Trust Services certifies AWS's endpoints. So a function trusts its five roots
+//! and no others: reading the whole store of the system would cost time in every cold start. The build script takes the
+//! five out of Mozilla's store (crate `webpki-roots`), so that they need no parsing either. The earliest of them expires
+//! at the end of 2037. <https://www.amazontrust.com/repository/>
 //!
 //! `AWS_CA_BUNDLE` names a PEM file to trust instead, as it does for AWS's other tools. Use it behind a proxy that
 //! terminates TLS.
@@ -11,12 +11,12 @@
 use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, Der, TrustAnchor};
 use rustls::{CipherSuite, ClientConfig, RootCertStore, SupportedCipherSuite};
 
-/// The roots of Amazon Trust Services.
-const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
+/// The roots of Amazon Trust Services. It does not compile when Mozilla's store has more or fewer of them.
+static AMAZON_ROOTS: [TrustAnchor<'static>; 5] = include!(concat!(env!("OUT_DIR"), "/amazon_roots.rs"));
 
 /// The cipher suites that the SDK leaves out.
 const NOT_OFFERED: [CipherSuite; 2] = [
@@ -55,7 +55,7 @@ impl Trust {
     pub(super) fn of_function() -> Result<Self, TrustError> {
         let roots = match std::env::var_os("AWS_CA_BUNDLE") {
             Some(file) => roots(&std::fs::read(file)?)?,
-            None => roots(AMAZON_ROOTS)?,
+            None => AMAZON_ROOTS.iter().cloned().collect(),
         };
         Ok(Self::of(roots)?)
     }
@@ -113,27 +113,17 @@ fn roots(pem: &[u8]) -> Result<RootCertStore, TrustError> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
-    fn trusts_the_roots_of_amazon_that_mozilla_trusts() {
-        let ours: BTreeSet<Vec<u8>> = CertificateDer::pem_slice_iter(AMAZON_ROOTS)
-            .map(|root| root.unwrap().to_vec())
+    fn trusts_each_root_of_amazon() {
+        let names: Vec<_> = (1..=4)
+            .map(|number| format!("Amazon Root CA {number}"))
+            .chain(["Starfield Services Root Certificate Authority - G2".to_owned()])
             .collect();
-        let named = |der: &[u8], name: &str| der.windows(name.len()).any(|window| window == name.as_bytes());
-        let theirs: BTreeSet<Vec<u8>> = webpki_root_certs::TLS_SERVER_ROOT_CERTS
-            .iter()
-            .filter(|der| {
-                named(der, "Amazon Root CA") || named(der, "Starfield Services Root Certificate Authority - G2")
-            })
-            .map(|der| der.to_vec())
-            .collect();
-        assert_eq!(ours.len(), 5);
-        assert!(
-            ours == theirs,
-            "the roots of Amazon have changed: update amazon_roots.pem"
-        );
+        for name in &names {
+            let named = |root: &&TrustAnchor<'_>| root.subject.windows(name.len()).any(|part| part == name.as_bytes());
+            assert_eq!(AMAZON_ROOTS.iter().filter(named).count(), 1, "{name}");
+        }
     }
 }
