@@ -6,13 +6,15 @@
 //!
 //! | module | concept |
 //! |---|---|
+//! | `cannot_sign` | the reasons why a request cannot be signed |
 //! | `credentials` | the credentials of the function's role, read once |
 //! | `day_key` | the key that signs the calls of one day |
 //! | `request` | what is signed of a request |
 //! | `server_clock` | how far the clock of AWS is ahead of this machine's |
-//! | `signer` | the part of the SDK that signs, and the reasons why it cannot |
+//! | `signer` | the part of the SDK that signs |
 //! | `trim` | the parts of the SDK that are switched off, and the measurement of the clock |
 
+mod cannot_sign;
 mod credentials;
 mod day_key;
 mod request;

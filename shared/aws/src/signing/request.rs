@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use sigv4::{ALGORITHM, CanonicalRequest, canonical_path, canonical_query, canonical_value, sha256_hex};
 
+use super::cannot_sign::CannotSign;
 use super::day_key::DayKey;
-use super::signer::CannotSign;
 
 const DATE: &str = "x-amz-date";
 const TOKEN: &str = "x-amz-security-token";

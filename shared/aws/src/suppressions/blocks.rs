@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::key::{KEY, key_of};
-use super::unreadable::report;
+use super::log::log_unreadable;
 use super::{Evidence, Suppressions};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
@@ -39,7 +39,7 @@ impl Suppressions {
             Written::Done(output) => output.attributes,
             // The days hold something else, so the entry is unreadable and suppresses the address already.
             Written::Failed(Some(old)) if old.get("blocked_on").is_some_and(|days| !days.is_ns()) => {
-                report(&key_of(address));
+                log_unreadable(&key_of(address));
                 return Ok(());
             }
             // A copy of a block, or one that is older than the latest: its day may be missing.

@@ -26,6 +26,7 @@ mod entries;
 mod forget;
 mod from_ses;
 mod key;
+mod log;
 mod newest;
 mod newly;
 mod soft;
@@ -41,10 +42,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use self::key::{ADDRESS, KEY, key_of, shard, stored};
+use self::log::log_unreadable;
 use self::newly::{since_name, since_text};
 use self::soft::soft_times;
 use self::topics::TOPICS;
-use self::unreadable::{UNREADABLE, report, unreadable};
+use self::unreadable::{UNREADABLE, unreadable};
 use crate::StoreError;
 use crate::dynamodb::batch;
 use crate::dynamodb::condition::{Written, unless_overtaken, written};
@@ -136,7 +138,7 @@ impl Suppressions {
                 if let Some(key) = text_of(&item, KEY) {
                     let registers = registers(&item);
                     if registers.unreadable {
-                        report(key);
+                        log_unreadable(key);
                     }
                     found.insert(key.to_owned(), registers);
                 }

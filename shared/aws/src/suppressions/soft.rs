@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::key::key_of;
-use super::unreadable::report;
+use super::log::log_unreadable;
 use super::{Evidence, Suppressions};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
@@ -43,7 +43,7 @@ impl Suppressions {
             .await;
         let Written::Done(updated) = written(updated)? else {
             // The entry holds something else there, and so it suppresses the address already.
-            report(&key_of(address));
+            log_unreadable(&key_of(address));
             return Ok(());
         };
         let beyond = updated.attributes.as_ref().map(beyond_the_newest).unwrap_or_default();

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::Suppressions;
 use super::key::key_of;
-use super::unreadable::report;
+use super::log::log_unreadable;
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, s, time_in, uuid_of};
@@ -65,7 +65,7 @@ impl Suppressions {
             .await;
         let Written::Done(updated) = written(updated)? else {
             // The entry holds something else there, and so it suppresses the address for all mail already.
-            report(&key_of(address));
+            log_unreadable(&key_of(address));
             return Ok(ChoiceRecorded {
                 id: new_id,
                 is_new: false,

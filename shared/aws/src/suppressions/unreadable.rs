@@ -20,8 +20,6 @@ use domain::address::EmailAddress;
 pub(super) const UNREADABLE: &str = "unreadable";
 /// How often an entry is read again that changed while it was being mended.
 const ROUNDS_MAX: u32 = 5;
-/// How many digits of a key the log shows.
-const HASH_IN_LOGS: usize = 16;
 
 /// Returns the attributes of an entry that should be registers and cannot be read as such. An entry without any
 /// register is not readable as a whole; [`UNREADABLE`] stands for that.
@@ -52,16 +50,6 @@ pub(super) fn readable(name: &str, value: &AttributeValue) -> Option<AttributeVa
 fn part_of<E>(set: Result<&Vec<String>, E>, is_readable: impl Fn(&str) -> bool) -> Option<Vec<String>> {
     let texts: Vec<String> = set.ok()?.iter().filter(|text| is_readable(text)).cloned().collect();
     (!texts.is_empty()).then_some(texts)
-}
-
-/// Logs that the entry with a key cannot be read. `okite suppressions export` lists the entry.
-pub(super) fn report(key: &str) {
-    let hash = key.get(..HASH_IN_LOGS).unwrap_or(key);
-    tracing::error!(
-        cause = "unreadable_suppression",
-        address.hash = hash,
-        "an entry of the suppression list cannot be read, and its address counts as suppressed"
-    );
 }
 
 impl Suppressions {
