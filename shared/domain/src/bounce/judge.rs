@@ -2,7 +2,7 @@
 
 use super::codes::Codes;
 use super::decision::{self, SesType};
-use super::{Blame, BounceEvidence, BounceInput, BounceJudgement, BounceReason, Decision, Strength, pattern, text};
+use super::{Blame, BounceEvidence, BounceInput, BounceJudgement, BounceReason, Decision, Strength, search, text};
 
 /// Of several reasons with the same blame, the one that comes first here is named.
 const PREFERENCE: [BounceReason; 20] = [
@@ -48,7 +48,7 @@ pub fn judge(input: &BounceInput<'_>) -> BounceJudgement {
         deciding_subtype: None,
         reply: codes.reply,
         code: codes.decisive(),
-        patterns: pattern::find(reply.text),
+        patterns: search::find(reply.text),
     };
     let sub_type = input.sub_type.trim();
     if sub_type.eq_ignore_ascii_case("NoEmail") {

@@ -27,14 +27,16 @@ mod pattern;
 mod patterns;
 mod phrase_index;
 mod reason;
+mod search;
 mod text;
 
 pub use codes::{CodePlace, EnhancedCode};
 pub use decision::Decision;
 use decision::SesType;
 pub use judge::judge;
-pub use pattern::{PatternHit, Strength};
+pub use pattern::Strength;
 pub use reason::{Blame, BounceReason};
+pub use search::PatternHit;
 
 /// One recipient of a bounce, as SES describes it. Everything but the type is optional.
 #[derive(Clone, Copy, Debug, Default)]

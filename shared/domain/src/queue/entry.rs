@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::ContentRef;
-use super::retry_wait::{HINT_DELAY_MAX, whole_seconds};
+use super::delay::{HINT_DELAY_MAX, ahead, whole_seconds};
 use crate::retention::MessageRetention;
 use crate::stream::Stream;
 
@@ -91,11 +91,6 @@ pub fn row_expires_at(
     let after = |at: Timestamp, span| at.checked_add(span).unwrap_or(Timestamp::MAX);
     let kept = retention.expires_at(accepted_at).max(after(accepted_at, ENTRY_KEPT));
     claim_expires.map_or(kept, |expires| kept.max(after(expires, ROW_OUTLIVES_CLAIM)))
-}
-
-/// Returns how far `at` is ahead of `now`, zero if it is not.
-pub(super) fn ahead(at: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
 }
 
 #[cfg(test)]

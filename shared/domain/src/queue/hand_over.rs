@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::entry::ahead;
-use super::retry_wait::{HINT_DELAY_MAX, whole_seconds};
+use super::delay::{HINT_DELAY_MAX, ahead, whole_seconds};
 use crate::pacing::Gate;
 use crate::stream::Stream;
 

@@ -12,6 +12,7 @@
 //! | `content` | the stored content of a waiting mail |
 //! | `entry` | the entry of a waiting mail, and when it is due first |
 //! | `hint` | the message of SQS |
+//! | `delay` | the delay of a hint, and the time that is left until another |
 //! | `next_step` | what a worker does with a mail, from its row and its entry |
 //! | `retry_wait` | how long a mail waits that could not be sent, and how it comes back |
 //! | `held_back` | why the gate holds the mail of a stream back |
@@ -19,6 +20,7 @@
 
 mod content;
 mod deadline;
+mod delay;
 mod entry;
 mod hand_over;
 mod held_back;
@@ -31,11 +33,12 @@ mod when_busy;
 
 pub use content::{ContentEncoding, ContentRef, QueuedContent, WithoutAddress};
 pub use deadline::{AFTER_SCHEDULE_MAX, DeadlineDefaults, DeadlineError, claim_expires, parse_deadline};
+pub use delay::HINT_DELAY_MAX;
 pub use entry::{ENTRY_KEPT, OutboxEntry, WAKE_SHARDS, first_hint, first_wake_at, row_expires_at, wake_shard};
 pub use hand_over::{QueueDepth, hand_over_budget, hand_over_delay, wake_again_at};
 pub use held_back::held_back_by;
 pub use hint::{HINT_LENGTH_MAX, Hint, HintError};
 pub use next_step::{Leaving, NextStep, Settle, UNKNOWN_AFTER, next_step};
-pub use retry_wait::{HINT_DELAY_MAX, Wait, cause_wait, retry_wait};
+pub use retry_wait::{Wait, cause_wait, retry_wait};
 pub use scheduled_at::{SCHEDULE_MAX, ScheduleError, parse_scheduled_at, reparse_scheduled_at};
 pub use when_busy::WhenBusy;

@@ -7,13 +7,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::entry::ahead;
+use super::delay::{HINT_DELAY_MAX, ahead, whole_seconds};
 use crate::pacing::Throttled;
 use crate::ses_error::{ErrorCause, RETRY_LATER, RETRY_SOON, SesRefusal};
 
-/// The longest delay of a message of SQS.
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-pub const HINT_DELAY_MAX: Duration = Duration::from_mins(15);
 /// Up to this wait, a mail comes back by a hint.
 const SHORT: Duration = Duration::from_mins(1);
 /// The shortest wait.
@@ -77,12 +74,6 @@ impl Wait {
 
 fn seconds(seconds: u32) -> Duration {
     Duration::from_secs(seconds.into())
-}
-
-/// Rounds up to whole seconds, which the delay of a message has. A hint that comes early would have to wait again.
-pub(super) fn whole_seconds(delay: Duration) -> Duration {
-    let up = u64::from(delay.subsec_nanos() > 0);
-    Duration::from_secs(delay.as_secs().saturating_add(up))
 }
 
 #[cfg(test)]

@@ -12,8 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::entry::ahead;
-use super::retry_wait::{HINT_DELAY_MAX, whole_seconds};
+use super::delay::{HINT_DELAY_MAX, ahead, whole_seconds};
 use super::{Hint, OutboxEntry, Wait};
 use crate::record::{MessageRecord, OkiteState, QueuedMail, SenderState};
 
