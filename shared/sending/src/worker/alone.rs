@@ -3,10 +3,10 @@
 
 use domain::record::FailedReason;
 
-use super::come_again::{no_time_wait, store_wait};
+use super::due_mail::DueMail;
 use super::hinted::{HintEnd, caught};
-use super::look::DueMail;
-use super::work::Run;
+use super::run::Run;
+use super::wait::{no_time_wait, store_wait};
 
 /// With so many crashes a mail fails.
 const CRASHES_MAX: u32 = 5;

@@ -19,11 +19,12 @@ use domain::time::plus;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
-use super::come_again::{AT_ONCE, no_time_wait, store_wait};
+use super::due_mail::DueMail;
 use super::hinted::HintEnd;
-use super::look::{DueMail, Looked};
+use super::look::Looked;
 use super::rejudge::JudgedMail;
-use super::work::Run;
+use super::run::Run;
+use super::wait::{AT_ONCE, no_time_wait, store_wait};
 use crate::brake_watch::BrakeWatch;
 use crate::settle::settle;
 use crate::slot::Slot;

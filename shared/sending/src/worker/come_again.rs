@@ -2,27 +2,23 @@
 
 use std::time::Duration;
 
-use aws::StoreError;
 use domain::backoff;
 use domain::queue::{Hint, OutboxEntry, Wait, retry_wait};
-use domain::ses_error::{RETRY_LATER, RETRY_SOON};
 use domain::stream::Stream;
 use futures_util::future::join_all;
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use super::due_mail::DueMail;
 use super::hinted::HintEnd;
-use super::look::{DueMail, Looked, log};
-use super::work::Run;
+use super::run::Run;
+use super::wait::log_store_error;
 use crate::queue::log_no_hint;
 
 /// How often a fresh hint is sent again that SQS did not confirm. A second one does no harm.
 const HINT_REPEATS_MAX: u32 = 2;
 /// How many fresh hints are sent side by side.
 const HINTS_AT_ONCE: usize = 25;
-/// The wait of a mail that may be sent again at once.
-pub(super) const AT_ONCE: Duration = Duration::ZERO;
-
 impl Run<'_> {
     /// Lets mails come back whose rows are as they were read.
     pub(super) async fn all_come_again(&self, mails: Vec<DueMail>, cause: Duration) -> Vec<(usize, HintEnd)> {
@@ -53,14 +49,6 @@ impl Run<'_> {
         self.come_again(&mail, cause).await
     }
 
-    /// Looks at a mail again whose row was in another state than expected. If it is due again, it comes back at once.
-    pub(super) async fn decide_again(&self, mail: &DueMail) -> HintEnd {
-        match Box::pin(self.look_again(mail)).await {
-            Looked::Ended(end) => end,
-            Looked::Due(mail) => self.come_again(&mail, AT_ONCE).await,
-        }
-    }
-
     /// Lets a mail come back.
     pub(super) async fn wait(&self, hint: &Hint, entry: &OutboxEntry, wait: Wait) -> HintEnd {
         match wait {
@@ -72,7 +60,7 @@ impl Run<'_> {
                     // If somebody else has set another time, that stands.
                     Ok(Ok(_)) => HintEnd::Acknowledge,
                     Ok(Err(error)) => {
-                        log(entry.id, &error);
+                        log_store_error(entry.id, &error);
                         HintEnd::DeliverAgain
                     }
                     Err(_) => HintEnd::DeliverAgain,
@@ -108,20 +96,4 @@ impl Run<'_> {
         }
         HintEnd::DeliverAgain
     }
-}
-
-/// Returns how long a mail waits after an error of a table, which it logs.
-pub(super) fn store_wait(id: Uuid, error: &StoreError) -> Duration {
-    log(id, error);
-    let seconds = if error.needs_operator() {
-        RETRY_LATER
-    } else {
-        RETRY_SOON
-    };
-    Duration::from_secs(seconds.into())
-}
-
-/// The wait of a mail for which there was no time.
-pub(super) fn no_time_wait() -> Duration {
-    Duration::from_secs(RETRY_SOON.into())
 }

@@ -6,10 +6,10 @@ use domain::queue::OutboxEntry;
 use domain::record::{FailedReason, MessageRecord, OkiteState};
 
 use super::Worker;
-use super::come_again::no_time_wait;
+use super::due_mail::DueMail;
 use super::hinted::HintEnd;
-use super::look::{DueMail, log};
-use super::work::Run;
+use super::run::Run;
+use super::wait::{log_store_error, no_time_wait};
 use crate::Deadlines;
 
 impl Worker {
@@ -58,7 +58,7 @@ impl Run<'_> {
             Ok(Ok(Some(row))) => self.end(entry, &row, state).await,
             Ok(Ok(None)) => self.tidy(entry, Some(state)).await,
             Ok(Err(error)) => {
-                log(entry.id, &error);
+                log_store_error(entry.id, &error);
                 HintEnd::DeliverAgain
             }
             Err(_) => HintEnd::DeliverAgain,
@@ -74,7 +74,7 @@ impl Run<'_> {
                 HintEnd::Acknowledge
             }
             Ok(Err(error)) => {
-                log(entry.id, &error);
+                log_store_error(entry.id, &error);
                 HintEnd::DeliverAgain
             }
             Err(_) => HintEnd::DeliverAgain,

@@ -2,37 +2,18 @@
 //! is due or its hint has done its work.
 
 use aws::{Moved, StoreError};
-use domain::queue::{Hint, Leaving, NextStep, OutboxEntry, Settle, next_step};
+use domain::queue::{Hint, NextStep, OutboxEntry, Settle, next_step};
 use domain::record::{MessageRecord, SenderState};
 use domain::stream::Stream;
 use uuid::Uuid;
 
-use super::come_again::{no_time_wait, store_wait};
+use super::due_mail::DueMail;
 use super::hinted::{HintEnd, HintedMail};
-use super::work::Run;
+use super::run::Run;
+use super::wait::{AT_ONCE, log_store_error, no_time_wait, store_wait};
 
 /// How often a mail is read again that changes meanwhile.
 const ROUNDS_MAX: u32 = 6;
-
-/// A mail that may be sent now.
-#[derive(Clone, Debug)]
-pub(super) struct DueMail {
-    /// Its place among the mails of the batch.
-    pub(super) place: usize,
-    pub(super) hint: Hint,
-    pub(super) random: Uuid,
-    pub(super) entry: OutboxEntry,
-    /// The state of its row that the next write leaves.
-    pub(super) leaving: Leaving,
-    /// How many recipients it has, whether they are suppressed or not.
-    pub(super) addressed: i64,
-}
-
-impl DueMail {
-    pub(super) fn id(&self) -> Uuid {
-        self.entry.id
-    }
-}
 
 /// The result of a look at a mail.
 #[derive(Debug)]
@@ -53,6 +34,14 @@ impl Run<'_> {
     pub(super) async fn look_again(&self, mail: &DueMail) -> Looked {
         self.look_by(mail.place, &mail.hint, mail.random, mail.entry.stream)
             .await
+    }
+
+    /// Looks at a mail again whose row was in another state than expected. If it is due again, it comes back at once.
+    pub(super) async fn decide_again(&self, mail: &DueMail) -> HintEnd {
+        match Box::pin(self.look_again(mail)).await {
+            Looked::Ended(end) => end,
+            Looked::Due(mail) => self.come_again(&mail, AT_ONCE).await,
+        }
     }
 
     async fn look_by(&self, place: usize, hint: &Hint, random: Uuid, stream: Stream) -> Looked {
@@ -152,23 +141,12 @@ impl Run<'_> {
         match self.deadlines.before_answering(transition).await {
             Ok(Ok(moved)) => Some(moved),
             Ok(Err(error)) => {
-                log(id, &error);
+                log_store_error(id, &error);
                 None
             }
             Err(_) => None,
         }
     }
-}
-
-/// Logs that a table has no answer about a mail.
-pub(super) fn log(id: Uuid, error: &StoreError) {
-    tracing::error!(
-        message.id = %id,
-        cause = error.cause(),
-        operation = error.operation,
-        code = error.code,
-        "a table cannot be read or written"
-    );
 }
 
 fn is_of_one_content(row: Option<&MessageRecord>, entry: &OutboxEntry) -> bool {

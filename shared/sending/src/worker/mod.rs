@@ -7,13 +7,16 @@
 //! | module | concept |
 //! |---|---|
 //! | `work` | a batch of hints, and which of them are to be delivered again |
+//! | `run` | one invocation |
 //! | `hinted` | the mails that the hints of a batch name |
+//! | `due_mail` | a mail that may be sent now |
 //! | `look` | what the row and the entry of a mail ask for |
 //! | `pace` | the mails that are due, in chunks: a permit for each |
 //! | `prepare` | the API key and the content of the mails of a chunk |
 //! | `rejudge` | the recipients of a chunk, judged again |
 //! | `attempt` | one mail at its slot: the row, SES, and the row again |
-//! | `come_again` | how a mail comes back that is not sent now |
+//! | `wait` | how long a mail waits that is not sent now |
+//! | `come_again` | how it comes back |
 //! | `ended` | the end of a mail: it is reported, and its content and its entry are deleted |
 //! | `alone` | the mails with which workers died |
 //! | `sweep` | once a minute: what is due is handed over, and what is past its deadline is settled |
@@ -42,14 +45,17 @@ mod alone;
 mod attempt;
 mod come_again;
 mod due;
+mod due_mail;
 mod ended;
 mod hinted;
 mod look;
 mod pace;
 mod prepare;
 mod rejudge;
+mod run;
 mod sweep;
 mod tidy;
+mod wait;
 mod work;
 
 use aws::{ApiKeys, Hints, Outbox};

@@ -10,12 +10,12 @@ use domain::stream::Stream;
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep_until};
 
-use super::come_again::{AT_ONCE, no_time_wait, store_wait};
+use super::due_mail::DueMail;
 use super::hinted::{HintEnd, caught};
-use super::look::DueMail;
 use super::prepare::PreparedMail;
 use super::rejudge::JudgedMail;
-use super::work::Run;
+use super::run::Run;
+use super::wait::{AT_ONCE, no_time_wait, store_wait};
 use crate::brake_watch::BrakeWatch;
 use crate::slot::Slot;
 

@@ -10,10 +10,10 @@ use domain::record::FailedReason;
 use domain::ses_error::RETRY_LATER;
 use futures_util::future::join_all;
 
-use super::come_again::{no_time_wait, store_wait};
+use super::due_mail::DueMail;
 use super::hinted::{HintEnd, caught};
-use super::look::DueMail;
-use super::work::Run;
+use super::run::Run;
+use super::wait::{no_time_wait, store_wait};
 
 /// A mail with its content.
 #[derive(Debug)]

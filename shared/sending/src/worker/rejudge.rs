@@ -6,10 +6,10 @@ use domain::record::{FailedReason, OkiteState};
 use domain::stream::Stream;
 use futures_util::future::join_all;
 
-use super::come_again::{no_time_wait, store_wait};
 use super::hinted::HintEnd;
 use super::prepare::PreparedMail;
-use super::work::Run;
+use super::run::Run;
+use super::wait::{no_time_wait, store_wait};
 
 /// A mail whose recipients are judged.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use super::Worker;
 use super::due::{is_whole, log_index};
-use super::look::log;
 use super::sweep::{HEAD, StreamReport, has_time};
+use super::wait::log_store_error;
 use crate::Deadlines;
 
 /// How many rows are read at a time.
@@ -52,7 +52,7 @@ impl Worker {
                 Ok(Some(row)) if row.written == SenderState::Queued && row.ses_id.is_none() => {}
                 Ok(_) => found.push(due),
                 Err(error) => {
-                    log(due.id, &error);
+                    log_store_error(due.id, &error);
                     report.failed += 1;
                 }
             }

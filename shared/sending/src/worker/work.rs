@@ -1,14 +1,16 @@
 //! A batch of hints: what each mail needs is found out side by side, and the mails that are due are sent in chunks.
 
 use domain::brake::Brake;
-use domain::pacing::{Gate, Throttled};
+use domain::pacing::Throttled;
 use domain::queue::cause_wait;
 use domain::stream::Stream;
 use futures_util::future::join_all;
 use uuid::Uuid;
 
+use super::due_mail::DueMail;
 use super::hinted::{HintEnd, HintedMail, caught, hinted};
-use super::look::{DueMail, Looked};
+use super::look::Looked;
+use super::run::Run;
 use super::{ReceivedHint, Worker};
 use crate::Deadlines;
 
@@ -16,15 +18,6 @@ use crate::Deadlines;
 const LOOKED_AT_ONCE: usize = 25;
 /// From this delivery on, a mail is worked on alone: its worker may have died with it twice.
 const ALONE_FROM: u32 = 3;
-
-/// One invocation of the worker.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Run<'a> {
-    pub(super) worker: &'a Worker,
-    pub(super) deadlines: &'a Deadlines,
-    /// The gate as it was when the invocation began. It may be out of date by a moment.
-    gate: Option<Gate>,
-}
 
 impl Worker {
     /// Works on a batch of hints. Returns SQS's ids of the messages that must be delivered again. The others may be
