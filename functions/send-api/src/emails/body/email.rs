@@ -11,7 +11,7 @@ use super::addresses::{mailboxes, optional_mailboxes, sender};
 use super::field::{Object, is_blank, optional_text, required, text};
 use super::labels::{headers, tags};
 use super::wishes::{self, StatedWishes};
-use super::{attachments, on_suppressed, spelling, times, track, when_busy};
+use super::{attachments, on_suppressed, spelling, track, when_busy};
 use crate::error::ApiError;
 
 /// Fields that Okite does not support, and what to do instead.
@@ -36,13 +36,13 @@ pub(super) const FIELDS: [&str; 19] = [
     "headers",
     "tags",
     "attachments",
-    times::SCHEDULED_AT,
+    wishes::SCHEDULED_AT,
     "template",
     "topic_id",
     on_suppressed::FIELD,
     when_busy::FIELD,
     track::FIELD,
-    times::DEADLINE,
+    wishes::DEADLINE,
     UNSUBSCRIBE_FIELD,
 ];
 

@@ -13,6 +13,7 @@
 //! | `track` | the parts of the email that SES tracks |
 //! | `unsubscribe` | the unsubscribe link that the email is to have |
 //! | `times` | when the email is to be sent, and its deadline |
+//! | `new_time` | another time for an email that waits: `PATCH /emails/{id}` |
 
 mod addresses;
 mod attachments;
@@ -20,6 +21,7 @@ mod base64_text;
 mod email;
 mod field;
 mod labels;
+mod new_time;
 mod on_suppressed;
 mod spelling;
 mod times;
@@ -33,8 +35,9 @@ use serde_json::Value;
 
 pub(super) use email::{ParsedBody, email};
 pub(super) use field::Object;
+pub(super) use new_time::{new_time, rescheduled};
 pub(super) use on_suppressed::with_header as on_suppressed;
-pub(super) use times::{Times, new_time, rescheduled, times};
+pub(super) use times::{Times, times};
 pub(super) use track::FIELD as TRACK;
 pub(super) use when_busy::or_default as when_busy;
 

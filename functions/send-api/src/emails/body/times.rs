@@ -4,18 +4,10 @@
 //! is repeated states the same although it is later.
 
 use domain::message::InvalidEmail;
-use domain::queue::{DeadlineError, ScheduleError, parse_deadline, parse_scheduled_at, reparse_scheduled_at};
+use domain::queue::{DeadlineError, ScheduleError, parse_deadline, parse_scheduled_at};
 use jiff::Timestamp;
 
-use super::email::FIELDS;
-use super::field::{Object, required, text};
-use super::spelling;
-use super::wishes::StatedWishes;
-
-/// The name of the field with the time.
-pub(super) const SCHEDULED_AT: &str = "scheduled_at";
-/// The name of the field with the deadline.
-pub(super) const DEADLINE: &str = "okite_deadline";
+use super::wishes::{DEADLINE, SCHEDULED_AT, StatedWishes};
 
 /// The times of an email at the moment of its request.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -49,37 +41,13 @@ pub(in super::super) fn times(wishes: &StatedWishes, now: Timestamp) -> Result<T
     })
 }
 
-/// Reads the body of a request that gives an email another time, and returns the text of that time. Other fields of an
-/// email are refused, so that no caller believes that they were changed.
-pub(in super::super) fn new_time(mut object: Object) -> Result<String, InvalidEmail> {
-    object.retain(|_, value| !value.is_null());
-    spelling::check(&object, &[SCHEDULED_AT], "")?;
-    let is_other = |field: &&str| *field != SCHEDULED_AT && object.contains_key(*field);
-    if let Some(field) = FIELDS.into_iter().find(|field| is_other(field)) {
-        let problem = "it cannot be changed. Only `scheduled_at` can, and the deadline moves with it";
-        return Err(InvalidEmail::field(field, problem));
-    }
-    required(&mut object, SCHEDULED_AT).and_then(|time| text(SCHEDULED_AT, time))
-}
-
-/// Reads the new time of an email that was accepted at `accepted_at`.
-pub(in super::super) fn rescheduled(
-    text: &str,
-    now: Timestamp,
-    accepted_at: Timestamp,
-) -> Result<Timestamp, InvalidEmail> {
-    reparse_scheduled_at(text, now, accepted_at).map_err(unscheduled)
-}
-
 /// Returns the error of a time for which no email can be scheduled.
-fn unscheduled(error: ScheduleError) -> InvalidEmail {
+pub(super) fn unscheduled(error: ScheduleError) -> InvalidEmail {
     InvalidEmail::field(SCHEDULED_AT, error)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn read(scheduled_at: Option<&str>, deadline: Option<&str>) -> Result<Times, InvalidEmail> {
@@ -111,27 +79,6 @@ mod tests {
         // A minute past is now.
         let now = Some(at("2026-08-05T12:00:00Z"));
         assert_eq!(read(Some("2026-08-05T11:59:00Z"), None), (now, None));
-    }
-
-    #[test]
-    fn only_the_time_of_an_email_can_be_changed() {
-        let read =
-            |body: serde_json::Value| new_time(body.as_object().unwrap().clone()).map_err(|error| error.to_string());
-        let accepted = json!({ "scheduled_at": "in 1 min", "subject": null, "id": "x" });
-        assert_eq!(read(accepted).as_deref(), Ok("in 1 min"));
-        for (body, named) in [
-            (json!({}), "`scheduled_at`"),
-            (json!({ "scheduled_at": null }), "`scheduled_at`"),
-            (json!({ "scheduled_at": 1 }), "`scheduled_at`"),
-            (json!({ "scheduledAt": "in 1 min" }), "spelled `scheduled_at`"),
-            (json!({ "scheduled_at": "in 1 min", "subject": "x" }), "`subject`"),
-            (
-                json!({ "scheduled_at": "in 1 min", "okite_deadline": "1h" }),
-                "`okite_deadline`",
-            ),
-        ] {
-            assert!(read(body.clone()).unwrap_err().contains(named), "{body}");
-        }
     }
 
     #[test]

@@ -6,7 +6,12 @@ use domain::queue::WhenBusy;
 use domain::recipient::OnSuppressed;
 
 use super::field::{Object, optional_text};
-use super::{on_suppressed, times, track, unsubscribe, when_busy};
+use super::{on_suppressed, track, unsubscribe, when_busy};
+
+/// The name of the field with the time.
+pub(super) const SCHEDULED_AT: &str = "scheduled_at";
+/// The name of the field with the deadline.
+pub(super) const DEADLINE: &str = "okite_deadline";
 
 /// The wishes in the fields of an email. `None` is a field that is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,8 +37,8 @@ pub(super) fn fields(object: &mut Object) -> Result<StatedWishes, InvalidEmail> 
         when_busy: when_busy::field(object)?,
         track: track::field(object)?,
         unsubscribe: unsubscribe::field(object)?,
-        scheduled_at: optional_text(object, times::SCHEDULED_AT)?,
-        deadline: optional_text(object, times::DEADLINE)?,
+        scheduled_at: optional_text(object, SCHEDULED_AT)?,
+        deadline: optional_text(object, DEADLINE)?,
     })
 }
 
@@ -46,8 +51,8 @@ impl StatedWishes {
             UNSUBSCRIBE_FIELD,
             self.unsubscribe.as_ref().map(UnsubscribeWish::as_str),
         );
-        body.add_wish(times::SCHEDULED_AT, self.scheduled_at.as_deref());
-        body.add_wish(times::DEADLINE, self.deadline.as_deref());
+        body.add_wish(SCHEDULED_AT, self.scheduled_at.as_deref());
+        body.add_wish(DEADLINE, self.deadline.as_deref());
         body.add(email, self.on_suppressed);
     }
 }
