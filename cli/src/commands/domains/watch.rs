@@ -1,10 +1,10 @@
 //! The wait until SES and DNS agree.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::records::RecordsError;
 use super::report::Report;
 use crate::output::progress;
 
@@ -30,9 +30,9 @@ pub(super) struct Waited {
 }
 
 /// Looks again until SES and DNS agree, the time is over or `stop` completes. A look that fails is followed by another.
-pub(super) async fn until_agreed(
+pub(super) async fn until_agreed<E: Display>(
     first: Report,
-    mut look: impl AsyncFnMut() -> Result<Report, RecordsError>,
+    mut look: impl AsyncFnMut() -> Result<Report, E>,
     timeout: Duration,
     stop: impl Future<Output = ()>,
 ) -> Waited {
@@ -71,17 +71,17 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_is_waited_for_that_agrees() {
-        let none = async || panic!("no further look");
+        let none = async || -> Result<Report, String> { panic!("no further look") };
         let waited = until_agreed(report(true), none, Duration::from_hours(1), pending()).await;
         assert_eq!(waited.ended, Ended::Agreed);
     }
 
     #[tokio::test]
     async fn a_stop_and_the_end_of_the_time_end_a_wait_and_keep_what_was_read() {
-        let none = async || panic!("no further look");
+        let none = async || -> Result<Report, String> { panic!("no further look") };
         let waited = until_agreed(report(false), none, Duration::from_hours(1), ready(())).await;
         assert_eq!(waited.ended, Ended::Stopped);
-        let none = async || panic!("no further look");
+        let none = async || -> Result<Report, String> { panic!("no further look") };
         let waited = until_agreed(report(false), none, Duration::ZERO, pending()).await;
         assert_eq!(waited.ended, Ended::TimedOut);
         assert!(!waited.last.agrees());

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use domain::report::Report;
 use domain::reputation::{Headroom, RateEstimate, ReputationRate, percent};
 
-use super::page::{NOT_KNOWN, colour_of, line};
+use super::line::{NOT_KNOWN, colour_of, line};
 use crate::terminal::{self, Colours};
 
 const HEADER: [&str; 8] = ["", "AWS", "ESTIMATE", "OF SENT", "WARN", "BRAKE", "REVIEW", "PAUSE"];

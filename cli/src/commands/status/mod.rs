@@ -1,6 +1,7 @@
 //! `okite status`: shows the last report of the account.
 
 mod bounce_rates;
+mod line;
 mod page;
 mod quota;
 mod ramp;

@@ -6,19 +6,14 @@ use domain::account::{AccountHealth, EnforcementStatus};
 use domain::brake::Brake;
 use domain::report::{BrakeSetBy, Report};
 use domain::suppression::{ReportedReconciliation, UNFINISHED};
-use jiff::{Timestamp, Unit};
 
+use super::line::{colour_of, duration, line, seconds};
 use super::{Status, bounce_rates, quota};
 use crate::plural::counted;
 use crate::terminal::{Colour, Colours, printable};
 
 /// A report comes every 5 minutes. The page warns about one that is older than this.
 const OLD_AFTER_SECONDS: i64 = 15 * 60;
-/// The width of the names at the beginning of the lines, in characters.
-const NAME_WIDTH: usize = 18;
-/// The text in the place of a figure that is not known.
-pub(super) const NOT_KNOWN: &str = "not known";
-
 /// Returns the page.
 pub(super) fn of(status: &Status, colours: Colours) -> String {
     let mut text = String::new();
@@ -71,20 +66,6 @@ fn write(text: &mut String, status: &Status, colours: Colours) -> fmt::Result {
         line(text, name, &colours.paint(Colour::Yellow, &failed))?;
     }
     Ok(())
-}
-
-/// Writes one line: a name, or spaces under the name above, and a text.
-pub(super) fn line(text: &mut String, name: &str, what: &str) -> fmt::Result {
-    writeln!(text, "{name:NAME_WIDTH$}{what}")
-}
-
-/// Returns the colour of a verdict.
-pub(super) fn colour_of(verdict: AccountHealth) -> Colour {
-    match verdict {
-        AccountHealth::Healthy => Colour::Green,
-        AccountHealth::Warn => Colour::Yellow,
-        AccountHealth::BrakeBulk | AccountHealth::BrakeAll => Colour::Red,
-    }
 }
 
 fn verdict(verdict: AccountHealth) -> &'static str {
@@ -149,32 +130,4 @@ fn suppression_list(list: &ReportedReconciliation) -> String {
         drift.lifted,
         drift.unreadable
     )
-}
-
-/// Rounds a time to seconds.
-pub(super) fn seconds(at: Timestamp) -> Timestamp {
-    at.round(Unit::Second).unwrap_or(at)
-}
-
-/// Returns a duration in its two largest units.
-pub(super) fn duration(seconds: i64) -> String {
-    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, minutes) => format!("{hours} h {} min", minutes % 60),
-        (days, hours, _) => format!("{days} d {} h", hours % 24),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_duration_has_two_units() {
-        for (seconds, wanted) in [(5, "5 s"), (125, "2 min"), (7_260, "2 h 1 min"), (200_000, "2 d 7 h")] {
-            assert_eq!(duration(seconds), wanted);
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use domain::report::{LimitDrop, Report};
 use domain::reputation::percent;
 
-use super::page::{colour_of, duration, line, seconds};
+use super::line::{colour_of, duration, line, seconds};
 use crate::plural::counted;
 use crate::terminal::{Colour, Colours};
 
