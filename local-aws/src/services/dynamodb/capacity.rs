@@ -12,7 +12,7 @@ use dynoxide::types::{Item, TRANSACTIONAL_CAPACITY_FACTOR, item_size, write_capa
 use serde_json::{Value, json};
 
 use super::answer;
-use super::wire::TableIdentity;
+use super::table_identity::TableIdentity;
 use crate::consumption::{Consumption, Unit};
 use crate::middleware::WireRequest;
 

@@ -3,6 +3,7 @@
 //! | module | contents |
 //! |---|---|
 //! | `wire` | the requests on their way to the database |
+//! | `table_identity` | the names of a table |
 //! | `capacity` | the read and write units of requests |
 //! | `answer` | answers that do not come from the database |
 //! | `unprocessed` | the part of a batch that stays unprocessed |
@@ -10,6 +11,7 @@
 
 mod answer;
 mod capacity;
+mod table_identity;
 mod transaction;
 mod unprocessed;
 mod wire;
@@ -34,7 +36,8 @@ use crate::middleware::Middleware;
 use crate::server;
 use crate::template::Table;
 
-use wire::{DynamodbWire, TableIdentity};
+use table_identity::TableIdentity;
+use wire::DynamodbWire;
 
 /// The time from one sweep of expired items to the next. DynamoDB itself takes up to a few days.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);

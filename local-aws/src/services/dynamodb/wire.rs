@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::capacity::Question;
+use super::table_identity::TableIdentity;
 use super::transaction::{Tokens, steps};
 use super::{answer, unprocessed};
 use crate::calls::caller;
@@ -25,15 +26,6 @@ use crate::clock::Clock;
 use crate::consumption::Consumption;
 use crate::fault::cut;
 use crate::middleware::{Access, Operation, WireRequest, WireService};
-
-/// The logical id and the ARN of a table.
-#[derive(Clone, Debug)]
-pub(super) struct TableIdentity {
-    pub(super) logical_id: String,
-    pub(super) arn: String,
-    /// The name of its partition key.
-    pub(super) partition_key: String,
-}
 
 /// The front of the database.
 pub(super) struct DynamodbWire {

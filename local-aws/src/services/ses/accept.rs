@@ -9,11 +9,11 @@ use uuid::Uuid;
 use super::error::SesError;
 use super::event::{self, Accepted};
 use super::leniency::SesLeniency;
+use super::mail::Mail;
 use super::mail_event::{MailEvent, events_of};
 use super::mailbox::Mailbox;
 use super::mailbox_simulator::RecipientOutcome;
 use super::outbox::{MailSummary, OutboxMail, cost, ses_id};
-use super::send_email::Mail;
 use super::visit::TrackedMail;
 use super::{PublishedEvent, Ses, SesState};
 

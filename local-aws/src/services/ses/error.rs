@@ -59,6 +59,11 @@ pub enum SesError {
     },
 }
 
+/// The error of a request that breaks a limit or a format.
+pub(super) fn bad(why: &str) -> SesError {
+    SesError::BadRequest(why.to_owned())
+}
+
 impl SesError {
     /// Returns the type of the error in SES.
     #[must_use]

@@ -11,10 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::mail::Mail;
 use super::mail_event::{Bounce, MailEvent, MailEventKind};
 use super::mailbox::Mailbox;
 use super::outbox::ses_id;
-use super::send_email::Mail;
 
 /// An accepted mail with everything that its events repeat.
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@
 //! | `wire`, `ids` | routes, operation names, resources, request ids |
 //! | `operations` | one function an operation |
 //! | `send_email`, `attachment`, `mailbox` | a request, checked on its own |
+//! | `mail` | a mail that has passed these checks |
 //! | `raw` | a MIME message that the caller built |
 //! | `account`, `identities`, `suppression_list`, `configuration_set` | the state that it is checked against |
 //! | `kept` | the file that keeps this state |
@@ -32,6 +33,7 @@ mod identities;
 mod ids;
 mod kept;
 mod leniency;
+mod mail;
 mod mail_event;
 mod mailbox;
 mod mailbox_simulator;
@@ -63,12 +65,12 @@ pub use self::configuration_set::SesConfigurationSet;
 pub use self::error::SesError;
 pub use self::identities::{DnsStatus, IdentityPatch, MailFrom};
 pub use self::leniency::SesLeniency;
+pub use self::mail::Tag;
 pub use self::mailbox_simulator::SIMULATOR_DOMAIN;
 pub(crate) use self::outbox::search::Search;
 pub use self::outbox::state::MailState;
 pub(crate) use self::outbox::{MailDetail, MailSummary, OutboxEntry};
 pub use self::outbox::{OutboxAttachment, OutboxEnvelope, OutboxMail};
-pub use self::send_email::Tag;
 pub(crate) use self::visit::{Click, Visit, Visitor};
 
 use self::account::Account;

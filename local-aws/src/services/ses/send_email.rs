@@ -6,19 +6,17 @@
 //! such as `ListManagementOptions` and `TenantName`.
 //! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::attachment::Attachment;
-use super::error::SesError;
+use super::error::{SesError, bad};
+use super::mail::{Mail, Recipients, Tag, TrackingOverrides, check_length};
 use super::mailbox::Mailbox;
-use super::raw::{self, RawMail};
+use super::raw;
 
 const MAX_RECIPIENTS: usize = 50;
 const MAX_HEADERS: usize = 15;
-/// 40 MB, with attachments in base64.
-const MAX_SIZE: usize = 40 * 1024 * 1024;
-
 /// The request in JSON.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -44,13 +42,6 @@ struct ConfigurationOverrides {
 struct Tracking {
     open_tracking_enabled: Option<String>,
     click_tracking_enabled: Option<String>,
-}
-
-/// Whether a request overrides what its configuration set tracks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct TrackingOverrides {
-    pub(super) opens: Option<bool>,
-    pub(super) clicks: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -106,54 +97,6 @@ struct Text {
 struct Pair {
     name: String,
     value: String,
-}
-
-/// A tag of a mail.
-///
-/// It has AWS's own name, as the adapter or value of the product that plays the other side has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tag {
-    /// The name of the tag.
-    pub name: String,
-    /// The value of the tag.
-    pub value: String,
-}
-
-/// The recipients that a request names beside the content.
-#[derive(Clone, Debug)]
-pub(super) struct Recipients {
-    pub(super) to: Vec<Mailbox>,
-    pub(super) cc: Vec<Mailbox>,
-    pub(super) bcc: Vec<Mailbox>,
-}
-
-/// A mail within all limits. The recipients are those of the envelope.
-#[derive(Clone, Debug)]
-pub(super) struct Mail {
-    pub(super) from: Mailbox,
-    /// Other addresses that must be verified: where bounces go, and senders in the header of a raw mail.
-    pub(super) other_senders: Vec<Mailbox>,
-    pub(super) to: Vec<Mailbox>,
-    pub(super) cc: Vec<Mailbox>,
-    pub(super) bcc: Vec<Mailbox>,
-    pub(super) reply_to: Vec<Mailbox>,
-    pub(super) subject: String,
-    pub(super) text: Option<String>,
-    pub(super) html: Option<String>,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) attachments: Vec<Attachment>,
-    pub(super) tags: Vec<Tag>,
-    pub(super) configuration_set: Option<String>,
-    pub(super) tracking: TrackingOverrides,
-    /// The MIME message, if the caller built it.
-    pub(super) raw: Option<RawMail>,
-}
-
-impl Mail {
-    /// Lists all recipients: to, cc, bcc.
-    pub(super) fn recipients(&self) -> impl Iterator<Item = &Mailbox> {
-        self.to.iter().chain(&self.cc).chain(&self.bcc)
-    }
 }
 
 fn overrides(overrides: ConfigurationOverrides) -> Result<TrackingOverrides, SesError> {
@@ -293,24 +236,6 @@ fn tags(tags: Vec<Pair>) -> Result<Vec<Tag>, SesError> {
         .collect()
 }
 
-impl Tag {
-    /// Makes a tag of legal letters.
-    pub(super) fn new(name: String, value: String) -> Result<Self, SesError> {
-        let legal = |text: &str| {
-            (1..=256).contains(&text.len())
-                && text
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-        };
-        if legal(&name) && legal(&value) {
-            return Ok(Self { name, value });
-        }
-        Err(bad(&format!(
-            "Tag <{name}> is not valid: name and value take 1 to 256 letters, digits, underscores and dashes."
-        )))
-    }
-}
-
 fn check_size(mail: &Mail) -> Result<(), SesError> {
     let bodies = [&mail.text, &mail.html].into_iter().flatten();
     let mut size = mail.subject.len() + bodies.map(String::len).sum::<usize>();
@@ -320,24 +245,11 @@ fn check_size(mail: &Mail) -> Result<(), SesError> {
     check_length(size)
 }
 
-/// Refuses a mail of more than [`MAX_SIZE`] bytes.
-pub(super) fn check_length(size: usize) -> Result<(), SesError> {
-    if size > MAX_SIZE {
-        return Err(bad(&format!(
-            "Message length is more than {MAX_SIZE} bytes long: '{size}'."
-        )));
-    }
-    Ok(())
-}
-
-pub(super) fn bad(why: &str) -> SesError {
-    SesError::BadRequest(why.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
+    use super::super::mail::MAX_SIZE;
     use super::*;
 
     fn request() -> Value {

@@ -8,7 +8,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use uuid::Uuid;
 
-use super::send_email::{Mail, check};
+use super::mail::Mail;
+use super::send_email::check;
 use super::suppression_list::SuppressionReason;
 use super::*;
 

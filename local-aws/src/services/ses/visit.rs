@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use super::configuration_set::ConfigurationSetState;
 use super::event::{self, Accepted};
+use super::mail::TrackingOverrides;
 use super::outbox::ses_id;
-use super::send_email::TrackingOverrides;
 use super::{PublishedEvent, Ses};
 
 const IP_ADDRESS: &str = "192.0.2.44";

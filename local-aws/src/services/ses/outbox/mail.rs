@@ -8,11 +8,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::super::account::Cost;
+use super::super::mail::{Mail, RawMail, Tag};
 use super::super::mailbox::Mailbox;
 use super::super::mailbox_simulator::is_simulated;
 use super::super::person::Person;
-use super::super::raw::RawMail;
-use super::super::send_email::{Mail, Tag};
 
 /// An accepted mail, in the shape of `GET /_local/outbox`. Addresses are in the form in which they were sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

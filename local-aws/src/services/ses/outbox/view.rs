@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::super::mail::Tag;
 use super::super::person::Person;
-use super::super::send_email::Tag;
 use super::search::SearchedTexts;
 use super::state::MailState;
 use super::{OutboxEntry, OutboxMail};

@@ -4,9 +4,8 @@ use std::ops::Range;
 
 use mail_parser::{Addr, Address, Header, Message};
 
-use crate::services::ses::error::SesError;
+use crate::services::ses::error::{SesError, bad};
 use crate::services::ses::mailbox::Mailbox;
-use crate::services::ses::send_email::bad;
 
 /// The fields that SES allows once, in lower case.
 /// <https://docs.aws.amazon.com/ses/latest/dg/header-fields.html>

@@ -13,25 +13,12 @@ use serde_json::Value;
 
 use self::header::Field;
 use super::attachment::Attachment;
-use super::error::SesError;
+use super::error::{SesError, bad};
+use super::mail::{Mail, RawMail, Recipients, Tag, TrackingOverrides, check_length};
 use super::mailbox::Mailbox;
-use super::send_email::{Mail, Recipients, Tag, TrackingOverrides, bad, check_length};
 
 const CONFIGURATION_SET: &str = "X-SES-CONFIGURATION-SET";
 const MESSAGE_TAGS: &str = "X-SES-MESSAGE-TAGS";
-
-/// A MIME message, with the people that its header names. Their names are decoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RawMail {
-    /// The message as recipients receive it.
-    pub(super) source: Vec<u8>,
-    pub(super) from: Vec<String>,
-    pub(super) sender: Vec<String>,
-    pub(super) to: Vec<String>,
-    pub(super) cc: Vec<String>,
-    pub(super) reply_to: Vec<String>,
-    pub(super) date: Option<String>,
-}
 
 /// Reads a message in base64. `from` and `recipients` are those beside the message.
 ///

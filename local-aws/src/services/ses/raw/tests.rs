@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::permission_inputs;
+use crate::services::ses::mail::Mail;
 use crate::services::ses::mailbox::Mailbox;
-use crate::services::ses::send_email::{Mail, check};
+use crate::services::ses::send_email::check;
 
 const PLAIN: &str = "From: Ada <ada@example.com>\r\nTo: bob@example.net\r\nSubject: Hi\r\n\r\nHello\r\n";
 
