@@ -6,8 +6,8 @@ use std::time::Duration;
 use ring::digest;
 use serde_json::{Value, json};
 
-use crate::environment::{API_KEYS_TABLE, USAGE_TABLE};
 use crate::http::{Request, Response, Service};
+use crate::table_names::{API_KEYS_TABLE, USAGE_TABLE};
 
 /// The emulated tables. They store nothing.
 #[derive(Debug)]

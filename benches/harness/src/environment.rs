@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
+use crate::table_names::{API_KEYS_TABLE, USAGE_TABLE};
 use crate::world::World;
 
 pub(crate) const REGION: &str = "us-east-1";
-pub(crate) const USAGE_TABLE: &str = "okite-UsageTable-1A2B3C4D5E6F7";
-pub(crate) const API_KEYS_TABLE: &str = "okite-ApiKeysTable-1A2B3C4D5E6F7";
 
 /// The variables that the template sets, with values as a deployment gives them.
 const OF_THE_TEMPLATE: [(&str, &str); 34] = [

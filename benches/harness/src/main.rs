@@ -44,6 +44,7 @@ mod statistics;
 mod subject;
 mod summary;
 mod table;
+mod table_names;
 mod times;
 mod world;
 
