@@ -1,4 +1,4 @@
-//! `okite forget`: deletes an address from all stored records. A suppressed address stays suppressed.
+//! `okite forget`: deletes an address from the records of mail. A suppressed address stays suppressed.
 
 use std::io::Write;
 
@@ -14,7 +14,7 @@ use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{MESSAGES, OUTBOX, SUPPRESSIONS, Target, TargetArguments, TargetError};
 
-/// Delete a person's address from all stored records; a suppressed address stays suppressed
+/// Delete a person's address from the records of mail; a suppressed address stays suppressed
 ///
 /// An address that was not suppressed can get mail again. The command finds the mails to the address by an index. With
 /// --scan it reads the whole table of messages, which also finds records that name the address otherwise. A mail that

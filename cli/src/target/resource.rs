@@ -97,3 +97,40 @@ pub(crate) const SEND_API: Resource = Resource {
 /// The queue of SES events that Okite could not handle. Its name is its URL.
 pub(crate) const DEAD_LETTER_QUEUE: Resource =
     Resource::queue("FeedbackDeadLetterQueueUrl", "/queues/FeedbackDeadLetterQueue");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Resource; 17] = [
+        API_KEYS,
+        SUPPRESSIONS,
+        MESSAGES,
+        USAGE,
+        OUTBOX,
+        TRANSACTIONAL_HINTS,
+        TRANSACTIONAL_DEAD_HINTS,
+        BULK_DEAD_HINTS,
+        WEBHOOKS,
+        DELIVERIES,
+        WEBHOOK_QUEUE,
+        CONFIGURATION_SET,
+        FEEDBACK_TOPIC,
+        FEEDBACK_ENDPOINT,
+        CLOUDWATCH,
+        SEND_API,
+        DEAD_LETTER_QUEUE,
+    ];
+
+    #[test]
+    fn the_template_exports_every_resource() {
+        let template = include_str!("../../../template.yaml");
+        let (_, outputs) = template.split_once("\nOutputs:\n").unwrap();
+        for resource in ALL {
+            let output = format!("  {}:", resource.stack_output);
+            assert!(outputs.lines().any(|line| line == output), "{resource:?}");
+        }
+        let constants = include_str!("resource.rs").matches("\npub(crate) const ").count();
+        assert_eq!(ALL.len(), constants, "a resource is missing in this test");
+    }
+}

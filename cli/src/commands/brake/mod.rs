@@ -27,7 +27,7 @@ const NOTE_MAX: usize = 1000;
 /// Without an argument, shows what is stopped, who set the brake, since when and why, and the last 10 changes. With
 /// one, sets a brake override: it takes effect with the next send and stays until `okite brake auto`. While mail is
 /// stopped, it waits in the queue, or gets a 503 with retry-after if its caller wants that. Once it is released, mail
-/// that waits goes out within five minutes.
+/// that waits goes out within two minutes, as far as the sending rate lets it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

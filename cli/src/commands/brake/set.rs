@@ -251,7 +251,8 @@ impl Display for BrakeSet {
             )?,
             Some(Brake::None) => writeln!(
                 f,
-                "Mail that waits goes out within five minutes. No report can stop mail until `okite brake auto` lets the reports decide again."
+                "Mail that waits goes out within two minutes, as far as the sending rate lets it. No report can stop mail \
+                 until `okite brake auto` lets the reports decide again."
             )?,
             None => {}
         }
