@@ -10,7 +10,7 @@ use domain::webhook::judgement::{AttemptError, AttemptOutcome, Judgement};
 use domain::webhook::schedule::NextAttempt;
 use domain::webhook::signature::signatures;
 use domain::webhook::{
-    AfterAttempt, Attempt, Delivery, DeliveryMessage, DisabledBecause, LastFailure, failures_to_park,
+    AfterAttempt, Attempt, Delivery, DeliveryMessage, DisabledBecause, EndpointState, LastFailure, failures_to_park,
 };
 
 use crate::endpoint_work::{EndpointWork, Handled};
@@ -64,7 +64,7 @@ impl EndpointWork<'_> {
         let to_park = failures_to_park(end.outcome);
         match end.outcome.judge() {
             Judgement::Delivered => self.delivered(delivery, &attempt).await?,
-            Judgement::Gone => self.gone(delivery, &attempt).await?,
+            Judgement::Gone => return self.gone(delivery, &attempt).await.map(Some),
             Judgement::Failed { .. } if is_early => {
                 self.count_failure(&attempt, to_park).await;
                 self.record(delivery, &attempt, AfterAttempt::AsBefore).await?;
@@ -110,11 +110,17 @@ impl EndpointWork<'_> {
         Ok(())
     }
 
-    async fn gone(&self, delivery: &Delivery, attempt: &Attempt) -> Result<(), StoreError> {
+    /// Disables the endpoint. Should the process die then, the message comes again and fails without an attempt.
+    async fn gone(&self, delivery: &Delivery, attempt: &Attempt) -> Result<Handled, StoreError> {
+        let id = &self.known.endpoint.id;
+        let disabled = self.courier.webhooks.disable_gone(id, self.url).await;
+        if !self.is_disabled(disabled, DisabledBecause::Gone).await {
+            // The endpoint has another URL by now. If it could not be disabled, the next attempt will try again.
+            return self.failed(delivery, attempt, None).await;
+        }
         self.record(delivery, attempt, AfterAttempt::Failed).await?;
-        let disabled = self.courier.webhooks.disable_gone(&self.known.endpoint.id).await;
-        self.disabled(disabled, DisabledBecause::Gone).await;
-        Ok(())
+        self.fail_waiting().await;
+        Ok(Handled::Done)
     }
 
     async fn failed(
@@ -195,26 +201,42 @@ impl EndpointWork<'_> {
             .webhooks
             .disable_parked(&self.known.endpoint.id, parked_at)
             .await;
-        self.disabled(disabled, DisabledBecause::Parked).await;
+        if self.is_disabled(disabled, DisabledBecause::Parked).await {
+            self.fail_waiting().await;
+        }
     }
 
-    /// Ends the deliveries that wait for an endpoint, after it was disabled.
-    async fn disabled(&self, disabled: Result<bool, StoreError>, because: DisabledBecause) {
+    /// Returns whether the endpoint is disabled, by the result of disabling it.
+    async fn is_disabled(&self, disabled: Result<bool, StoreError>, because: DisabledBecause) -> bool {
         let id = &self.known.endpoint.id;
-        match disabled {
-            Ok(true) => log::disabled(id, because),
-            // Its owner did, or another invocation.
-            Ok(false) => {}
-            Err(error) => {
-                log::store(
-                    id,
-                    &error,
-                    "an endpoint cannot be disabled; the next attempt will try again",
-                );
-                return;
+        let is_disabled = match disabled {
+            Ok(true) => {
+                log::disabled(id, because);
+                Ok(true)
             }
+            // Its owner disabled or deleted it, or another invocation did. Or it was changed and is enabled.
+            Ok(false) => self.courier.webhooks.get(id).await.map(|endpoint| {
+                let state = endpoint.map_or(EndpointState::Disabled, |endpoint| endpoint.state);
+                state == EndpointState::Disabled
+            }),
+            Err(error) => Err(error),
+        };
+        // What is known of the endpoint is out of date.
+        self.courier.known.forget(id);
+        let is_disabled = is_disabled.unwrap_or_else(|error| {
+            let problem = "an endpoint cannot be disabled; the next attempt will try again";
+            log::store(id, &error, problem);
+            false
+        });
+        if is_disabled {
+            self.set_disabled();
         }
-        self.set_disabled();
+        is_disabled
+    }
+
+    /// Ends the deliveries that wait for the endpoint, which is disabled.
+    async fn fail_waiting(&self) {
+        let id = &self.known.endpoint.id;
         while self.invocation.has_time() {
             match self.courier.deliveries.fail_waiting(id, FAILED_AT_ONCE).await {
                 Ok(step) if step.has_more => {}

@@ -337,7 +337,6 @@ impl EndpointWork<'_> {
     /// Notes that the endpoint is disabled.
     pub(crate) fn set_disabled(&self) {
         self.progress().is_disabled = true;
-        self.courier.known.forget(&self.known.endpoint.id);
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {

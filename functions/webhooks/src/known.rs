@@ -1,11 +1,11 @@
 //! The endpoints with their secrets, each read when it is first needed and known for some seconds: one that was
-//! changed, disabled or deleted is called for that time at most.
+//! changed, disabled or deleted is called for that time at most. One that is disabled is read each time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws::{StoreError, Webhooks};
-use domain::webhook::{Endpoint, Secrets};
+use domain::webhook::{Endpoint, EndpointState, Secrets};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long an endpoint is known.
@@ -62,7 +62,15 @@ impl KnownByUse {
         if all.len() >= KNOWN_MAX {
             all.clear();
         }
-        all.insert(id.to_owned(), known);
+        // A disabled endpoint is read each time. Once its owner enables it, no delivery fails without an attempt.
+        if endpoint
+            .as_ref()
+            .is_some_and(|known| known.endpoint.state == EndpointState::Disabled)
+        {
+            all.remove(id);
+        } else {
+            all.insert(id.to_owned(), known);
+        }
         Ok(endpoint)
     }
 

@@ -7,6 +7,7 @@ use domain::webhook::{
     FAILURES_TO_PARK, LastFailure, Target,
 };
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::world::{Outage, UNLIMITED, World, at, delivery, stored, whole};
@@ -281,6 +282,92 @@ async fn an_endpoint_that_is_gone_is_disabled() {
     assert_eq!(states(&world, "a", 0..3).await, [Some(EventDeliveryState::Failed); 3]);
     assert_eq!(states(&world, "a", 9..10).await, [Some(EventDeliveryState::Failed)]);
     assert_eq!(world.queued(), []);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_moved_is_not_gone() {
+    let world = World::start().await;
+    let before = Receiver::start(|number, _| Reply::status(if number == 0 { 200 } else { 410 })).await;
+    let after = Receiver::start(|_, _| Reply::status(200)).await;
+    world.endpoint("a", &before.url()).await;
+    waiting(&world, 9, at(0), at(3_600)).await;
+    world.deliver(&new("a", 0..1), at(0)).await;
+    let change = EndpointChange {
+        url: Some(after.url()),
+        ..EndpointChange::default()
+    };
+    world.webhooks.update("a", &change).await.unwrap().unwrap();
+    // The URL before is known for some seconds.
+    world.deliver(&new("a", 1..2), at(1)).await;
+    assert_eq!(before.received().len(), 2);
+    assert_eq!(
+        world.webhooks.get("a").await.unwrap().unwrap().state,
+        EndpointState::Enabled
+    );
+    assert_eq!(states(&world, "a", 9..10).await, [Some(EventDeliveryState::Waiting)]);
+    // It is attempted again, where the endpoint is now.
+    let queued: Vec<_> = world.queued().into_iter().map(|queued| queued.message).collect();
+    assert_eq!(queued, [stored(&delivery("a", 1))]);
+    world.deliver(&queued, at(2)).await;
+    assert_eq!(after.ids(), [delivery("a", 1).event.as_str()]);
+    assert_eq!(
+        states(&world, "a", 0..2).await,
+        [Some(EventDeliveryState::Delivered); 2]
+    );
+}
+
+#[tokio::test]
+async fn an_endpoint_that_recovers_before_it_is_disabled_keeps_its_deliveries() {
+    let world = World::start().await;
+    let receiver = Receiver::start(|_, _| Reply::status(500)).await;
+    world.endpoint("a", &receiver.url()).await;
+    park(&world, "a", at(0)).await;
+    let five_days = SignedDuration::from_hours(120);
+    for number in 0..2 {
+        waiting(&world, number, at(0), at(0) + five_days + SignedDuration::from_hours(1)).await;
+    }
+    let hold = json!({ "operation": "TransactWriteItems", "table": "WebhooksTable", "hold": "before" });
+    world.faults.add(serde_json::from_value(hold).unwrap());
+    let probe = [stored(&delivery("a", 0))];
+    let enabling = async {
+        while world.faults.held().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let change = EndpointChange {
+            state: Some(EndpointState::Enabled),
+            ..EndpointChange::default()
+        };
+        world.webhooks.update("a", &change).await.unwrap().unwrap();
+        world.faults.release().await;
+    };
+    tokio::join!(world.deliver(&probe, at(0) + five_days), enabling);
+    assert_eq!(
+        world.webhooks.get("a").await.unwrap().unwrap().state,
+        EndpointState::Enabled
+    );
+    assert_eq!(states(&world, "a", 0..2).await, [Some(EventDeliveryState::Waiting); 2]);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_enabled_again_gets_its_next_delivery() {
+    let world = World::start().await;
+    let receiver = Receiver::start(|_, _| Reply::status(200)).await;
+    world.endpoint("a", &receiver.url()).await;
+    let set = async |state| {
+        let change = EndpointChange {
+            state: Some(state),
+            ..EndpointChange::default()
+        };
+        world.webhooks.update("a", &change).await.unwrap().unwrap();
+    };
+    set(EndpointState::Disabled).await;
+    world.deliver(&new("a", 0..1), at(0)).await;
+    set(EndpointState::Enabled).await;
+    world.deliver(&new("a", 1..2), at(1)).await;
+    assert_eq!(
+        states(&world, "a", 0..2).await,
+        [Some(EventDeliveryState::Failed), Some(EventDeliveryState::Delivered)]
+    );
 }
 
 #[tokio::test]

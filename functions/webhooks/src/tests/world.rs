@@ -14,6 +14,7 @@ use domain::webhook::{
 };
 use jiff::Timestamp;
 use local_aws::clock::Clock;
+use local_aws::fault::Faults;
 use local_aws::middleware::Middleware;
 use local_aws::services::dynamodb::Dynamodb;
 use local_aws::services::sqs::Sqs;
@@ -87,6 +88,7 @@ pub(super) struct World {
     pub(super) courier: Courier,
     pub(super) webhooks: Webhooks,
     pub(super) deliveries: Deliveries,
+    pub(super) faults: Faults,
     sqs: Arc<Sqs>,
     sqs_url: String,
     dynamodb: aws_sdk_dynamodb::Client,
@@ -131,7 +133,9 @@ impl World {
         let stop = CancellationToken::new();
         let database = Dynamodb::open(None, &stack.tables).unwrap();
         let (listener, dynamodb_url) = listen().await;
-        tokio::spawn(database.serve(listener, Middleware::default(), stop.clone()));
+        let middleware = Middleware::default();
+        let faults = middleware.faults.clone();
+        tokio::spawn(database.serve(listener, middleware, stop.clone()));
         let queue = Queue {
             name: QUEUE.to_owned(),
             url: QUEUE_URL.to_owned(),
@@ -166,6 +170,7 @@ impl World {
             courier: courier.unwrap(),
             webhooks,
             deliveries,
+            faults,
             sqs,
             sqs_url,
             dynamodb,

@@ -79,36 +79,47 @@ impl Webhooks {
         Ok(matches!(written(updated)?, Written::Done(_)))
     }
 
-    /// Disables an endpoint that answered that it is gone. Returns whether it was enabled.
+    /// Disables an endpoint that answered at `url` that it is gone, unless it has another URL since. Returns whether
+    /// this call disabled it.
     ///
     /// # Errors
     /// [`StoreError`] if it may still be enabled.
-    pub async fn disable_gone(&self, id: &str) -> Result<bool, StoreError> {
+    pub async fn disable_gone(&self, id: &str, url: &str) -> Result<bool, StoreError> {
+        let endpoint = Update::builder()
+            .condition_expression("#state = :enabled AND #url = :url")
+            .expression_attribute_names("#url", "url")
+            .expression_attribute_values(":url", s(url));
         let health = Update::builder().condition_expression("attribute_exists(#failures)");
         let health = health.expression_attribute_names("#failures", "failures");
-        self.disable(id, DisabledBecause::Gone, health).await
+        self.disable(id, DisabledBecause::Gone, endpoint, health).await
     }
 
     /// Disables an endpoint that has been parked since `parked_at`, unless an attempt succeeded since. Returns whether
-    /// it was enabled.
+    /// this call disabled it.
     ///
     /// # Errors
     /// [`StoreError`] if it may still be enabled.
     pub async fn disable_parked(&self, id: &str, parked_at: Timestamp) -> Result<bool, StoreError> {
+        let endpoint = Update::builder().condition_expression("#state = :enabled");
         let health = Update::builder()
             .condition_expression("#parked_at = :parked_at")
             .expression_attribute_names("#parked_at", "parked_at")
             .expression_attribute_values(":parked_at", time(parked_at));
-        self.disable(id, DisabledBecause::Parked, health).await
+        self.disable(id, DisabledBecause::Parked, endpoint, health).await
     }
 
-    async fn disable(&self, id: &str, because: DisabledBecause, health: UpdateBuilder) -> Result<bool, StoreError> {
-        let endpoint = Update::builder()
+    async fn disable(
+        &self,
+        id: &str,
+        because: DisabledBecause,
+        endpoint: UpdateBuilder,
+        health: UpdateBuilder,
+    ) -> Result<bool, StoreError> {
+        let endpoint = endpoint
             .table_name(&self.table)
             .set_key(Some(key(ENDPOINTS, id)))
             .update_expression("SET #state = :disabled")
-            .condition_expression("#state = :enabled")
-            .set_expression_attribute_names(names(["state"]))
+            .expression_attribute_names("#state", "state")
             .expression_attribute_values(":enabled", s(EndpointState::Enabled.as_str()))
             .expression_attribute_values(":disabled", s(EndpointState::Disabled.as_str()));
         let health = health

@@ -7,7 +7,7 @@ use domain::webhook::{
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{TABLE, endpoint, listener, secret, with_endpoint};
+use super::{TABLE, URL, endpoint, listener, secret, with_endpoint};
 use crate::support::{Answer, Fake, Store, at, closed_port, n, number, s, text};
 
 /// Reads the count of endpoints.
@@ -147,7 +147,7 @@ async fn nothing_of_a_deleted_endpoint_is_left() {
             .unwrap(),
         None
     );
-    assert!(!webhooks.disable_gone("a").await.unwrap());
+    assert!(!webhooks.disable_gone("a", URL).await.unwrap());
     assert_eq!(webhooks.rotate("a", &secret(3), at(0)).await.unwrap(), None);
     for state in [EndpointState::Enabled, EndpointState::Disabled] {
         let change = EndpointChange {
@@ -223,8 +223,11 @@ async fn a_listener_gets_no_url_and_is_kept_while_it_asks_again() {
 async fn an_endpoint_that_is_gone_is_disabled_until_its_owner_enables_it() {
     let store = with_endpoint().await;
     let webhooks = store.webhooks();
-    assert!(webhooks.disable_gone("a").await.unwrap());
-    assert!(!webhooks.disable_gone("a").await.unwrap());
+    assert!(!webhooks.disable_gone("a", "https://example.com/before").await.unwrap());
+    assert_eq!(webhooks.get("a").await.unwrap(), Some(endpoint("a")));
+    assert_eq!(webhooks.health("a").await.unwrap(), Some(EndpointHealth::default()));
+    assert!(webhooks.disable_gone("a", URL).await.unwrap());
+    assert!(!webhooks.disable_gone("a", URL).await.unwrap());
     assert_eq!(webhooks.get("a").await.unwrap().unwrap().state, EndpointState::Disabled);
     let health = webhooks.health("a").await.unwrap().unwrap();
     assert_eq!(health.disabled_because, Some(DisabledBecause::Gone));

@@ -15,10 +15,13 @@ use crate::support::{Store, at};
 
 const TABLE: &str = "WebhooksTable";
 
+/// The URL of every endpoint.
+const URL: &str = "https://example.com/hook";
+
 fn endpoint(id: &str) -> Endpoint {
     Endpoint {
         id: id.to_owned(),
-        target: Target::Url("https://example.com/hook".to_owned()),
+        target: Target::Url(URL.to_owned()),
         events: [EventKind::EmailBounced, EventKind::SuppressionAdded].into(),
         state: EndpointState::Enabled,
         created_at: at(7),
