@@ -23,6 +23,12 @@ pub fn clamped(at: Timestamp) -> Timestamp {
     at.clamp(EARLIEST, LATEST)
 }
 
+/// Returns the time as an item holds it: in whole milliseconds.
+#[must_use]
+pub fn in_milliseconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+}
+
 /// Returns the time that is `by` later, and the end of the span beyond it.
 #[must_use]
 pub fn plus(at: Timestamp, by: impl Into<TimestampArithmetic>) -> Timestamp {

@@ -7,7 +7,7 @@ use domain::account::{AccountHealth, EnforcementStatus};
 use domain::brake::Brake;
 use domain::brake::{BrakeChange, BrakeOverride};
 use domain::report::Report;
-use domain::time::plus;
+use domain::time::{in_milliseconds, plus};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -158,7 +158,7 @@ fn after(before: Option<Timestamp>, now: Timestamp) -> Timestamp {
         plus(before, SignedDuration::from_millis(1))
     });
     let latest = now.max(next);
-    Timestamp::from_millisecond(latest.as_millisecond()).unwrap_or(latest)
+    in_milliseconds(latest)
 }
 
 /// Returns the figures that are recorded with the change. They contain no address.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::record::Visit;
 use domain::suppression::SuppressionReason;
+use domain::time::in_milliseconds;
 use domain::webhook::{
     AccountEvent, BounceFacts, EmailEvent, EmailOutcome, EventId, EventKind, EventSubject, SuppressionChange,
     SuppressionEvent, WebhookEvent,
@@ -20,7 +21,7 @@ const SES_ID: &str = "0100000000000000-00000000-0000-0000-0000-000000000000-0000
 /// Makes a sample event of a kind. `id` distinguishes it from other samples.
 pub(super) fn sample(kind: EventKind, id: Uuid, now: Timestamp) -> WebhookEvent {
     // As events are: to the millisecond.
-    let created_at = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+    let created_at = in_milliseconds(now);
     let id = id.to_string();
     WebhookEvent {
         id: EventId::of(created_at, &[&id, kind.as_str(), "sample"]),

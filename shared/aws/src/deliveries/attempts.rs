@@ -7,7 +7,7 @@ use super::{Deliveries, item, key};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, n, s, text_of, time, time_of, ttl};
-use domain::time::{EARLIEST, plus};
+use domain::time::{EARLIEST, in_milliseconds, plus};
 use domain::webhook::{ATTEMPTS_KEPT, AfterAttempt, Attempt, DELIVERY_KEPT, Delivery, EventDeliveryState};
 use jiff::Timestamp;
 
@@ -29,6 +29,11 @@ impl Deliveries {
         attempt: &Attempt,
         then: AfterAttempt,
     ) -> Result<(), StoreError> {
+        // As the item holds it, so that a write that is repeated is recognised.
+        let attempt = &Attempt {
+            at: in_milliseconds(attempt.at),
+            ..attempt.clone()
+        };
         let mut seen = match then {
             AfterAttempt::AsBefore => self.item(&delivery.endpoint, &delivery.event).await?,
             _ => None,

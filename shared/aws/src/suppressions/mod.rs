@@ -181,6 +181,7 @@ impl Suppressions {
                     Written::Failed(item) => item,
                 };
                 if let Some(item) = item {
+                    let item = self.begin_anew(address, item, register, at, evidence.source).await?;
                     return Ok(Recorded::of(&item, register, at, evidence.source));
                 }
             }

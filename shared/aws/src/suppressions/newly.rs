@@ -3,14 +3,18 @@
 //! The application hears of it once. A function may crash between the write and the news, and SNS may deliver an event
 //! twice, so a copy of the event must find the same answer. `<register>_since` is the answer's memory: the first write
 //! of a register sets it, in the same update, and lifting the address removes it. Like the id of the entry, it depends
-//! on the order in which events come.
+//! on the order in which events come. An event from before the lift may come after it and set the memory: the next
+//! event that suppresses the address takes its place.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::registers;
-use crate::dynamodb::item::{Item, text_of, time_in, uuid_of};
+use super::{Suppressions, registers};
+use crate::StoreError;
+use crate::dynamodb::condition::{Written, written};
+use crate::dynamodb::item::{Item, s, text_of, time_in, uuid_of};
+use domain::address::EmailAddress;
 use domain::suppression::{Register, Registers, SuppressionReason};
 use domain::time::clamped;
 
@@ -51,6 +55,54 @@ pub(super) fn is_since(name: &str, value: &AttributeValue) -> bool {
 /// Returns an event as that attribute names it.
 pub(super) fn since_text(at: Timestamp, source: &str) -> String {
     format!("{}#{source}", clamped(at).as_millisecond())
+}
+
+impl Suppressions {
+    /// Makes an event the first of its register if the entry `item` names one from before the last lift. Returns the
+    /// entry as it is then.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written.
+    pub(super) async fn begin_anew(
+        &self,
+        address: &EmailAddress,
+        item: Item,
+        register: Register,
+        at: Timestamp,
+        source: &str,
+    ) -> Result<Item, StoreError> {
+        let Some((name, stale)) = since_name(register).zip(stale_since(&item, register, at)) else {
+            return Ok(item);
+        };
+        let updated = self
+            .update_of(address)
+            .update_expression("SET #since = :since")
+            .condition_expression("#since = :stale")
+            .expression_attribute_names("#since", name)
+            .expression_attribute_values(":since", s(since_text(at, source)))
+            .expression_attribute_values(":stale", s(stale))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let current = match written(updated)? {
+            Written::Done(done) => done.attributes,
+            // Another event has taken the place, or the address was lifted again.
+            Written::Failed(current) => current,
+        };
+        Ok(current.unwrap_or(item))
+    }
+}
+
+/// Returns what the entry names as the first event of a register, if that is from before the last lift and an event at
+/// `at` is not.
+fn stale_since(item: &Item, register: Register, at: Timestamp) -> Option<&str> {
+    let since = text_of(item, &since_name(register)?)?;
+    let (named_at, _) = since.split_once('#')?;
+    let named_at = named_at.parse().ok().and_then(time_in);
+    let registers = registers(item);
+    let is_stale = named_at <= registers.lifted_at && Some(clamped(at)) > registers.lifted_at;
+    (is_stale && suppresses(&registers, register)).then_some(since)
 }
 
 impl Recorded {

@@ -1,7 +1,6 @@
 //! The choices of an address about topics: a set beside its registers, of which one choice a topic stays.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Suppressions;
@@ -12,7 +11,7 @@ use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, s, time_in, uuid_of};
 use domain::address::EmailAddress;
 use domain::suppression::{TopicChoice, TopicChoices};
-use domain::time::clamped;
+use domain::time::{clamped, in_milliseconds};
 use domain::unsubscribe::Topic;
 
 /// The attribute.
@@ -50,7 +49,7 @@ impl Suppressions {
     ) -> Result<ChoiceRecorded, StoreError> {
         let choice = TopicChoice {
             // The table keeps milliseconds.
-            at: Timestamp::from_millisecond(clamped(choice.at).as_millisecond()).unwrap_or(choice.at),
+            at: in_milliseconds(clamped(choice.at)),
             ..choice.clone()
         };
         let ours = as_text(topic.as_str(), &choice);

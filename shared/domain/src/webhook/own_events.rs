@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use super::{EmailEvent, EmailOutcome, EventId, EventSubject, WebhookEvent};
 use crate::address::EmailAddress;
 use crate::record::{DeliveryState, MessageRecord, RecordedRecipient, SenderState};
+use crate::time::in_milliseconds;
 
 /// The reason of `email.failed` where an operator found out that SES did not accept the mail.
 const NOT_SENT: &str = "not_sent";
@@ -124,7 +125,8 @@ impl MessageRecord {
             id: EventId::of(at, &identity),
             created_at: in_milliseconds(at),
             subject: EventSubject::Email(Box::new(EmailEvent {
-                ses_id: self.ses_id.clone(),
+                // The first emission may not know it, and every copy of an event is the same.
+                ses_id: None,
                 email_created_at: in_milliseconds(self.created_at),
                 from: mail.from.clone(),
                 to: recipient.email.clone(),
@@ -137,11 +139,6 @@ impl MessageRecord {
             })),
         }
     }
-}
-
-/// Returns the time as a row has it.
-fn in_milliseconds(at: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 
 #[cfg(test)]
@@ -227,6 +224,18 @@ mod tests {
             (event.kind(), email(event).to.as_str(), seconds)
         });
         told.collect()
+    }
+
+    #[test]
+    fn an_event_is_the_same_before_and_after_ses_took_the_mail() {
+        let record = queued(SenderState::Queued);
+        let events = record.waiting_events();
+        assert_eq!(events.len(), 2);
+        assert_eq!(sent(record).waiting_events(), events);
+        let record = direct(SenderState::Unknown);
+        let events = record.end_events(at(9_000));
+        assert_eq!(events.len(), 1);
+        assert_eq!(sent(record).end_events(at(9_000)), events);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use domain::webhook::AfterAttempt::{AsBefore, Delivered, Failed, InQueue, WakeAt};
 use domain::webhook::{ANSWER_MAX, ATTEMPTS_KEPT, Attempt, Delivery, DeliveryRecord, EventDeliveryState};
 
+use jiff::SignedDuration;
+
 use super::{FORTNIGHT, TABLE, attempt, delivery, event, read};
 use crate::support::{Store, at, closed_port, number};
 
@@ -72,6 +74,12 @@ async fn each_outcome_sets_state_and_index_with_its_attempt() {
     }
 }
 
+/// An attempt as a function has it, whose clock is finer than the item's.
+fn finer(attempt: Attempt) -> Attempt {
+    let at = attempt.at.checked_add(SignedDuration::from_nanos(999_999)).unwrap();
+    Attempt { at, ..attempt }
+}
+
 #[tokio::test]
 async fn an_attempt_is_written_once_though_the_answer_is_lost() {
     let store = Store::start().await;
@@ -79,7 +87,7 @@ async fn an_attempt_is_written_once_though_the_answer_is_lost() {
         for at in [5, 6] {
             let forgetful = store.losing_an_answer().await.deliveries();
             forgetful
-                .record_attempt(&delivery(number), &attempt(at), then)
+                .record_attempt(&delivery(number), &finer(attempt(at)), then)
                 .await
                 .unwrap();
         }
@@ -87,7 +95,7 @@ async fn an_attempt_is_written_once_though_the_answer_is_lost() {
         assert_eq!((record.attempts.len(), record.attempts_made), (2, 2), "{then:?}");
         let forgetful = store.losing_an_answer().await.deliveries();
         forgetful
-            .record_attempt(&delivery(number), &attempt(7), AsBefore)
+            .record_attempt(&delivery(number), &finer(attempt(7)), AsBefore)
             .await
             .unwrap();
         assert_eq!(read(&store.deliveries(), number).await.attempts_made, 3, "{then:?}");

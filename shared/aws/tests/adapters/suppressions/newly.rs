@@ -6,7 +6,7 @@ use aws::{Evidence, Recorded, Suppressions};
 use domain::suppression::{Register, SuppressionReason};
 use uuid::Uuid;
 
-use super::registers::address;
+use super::registers::{TABLE, address, item};
 use crate::support::{Store, at};
 
 const ANNA: &str = "anna@example.org";
@@ -70,11 +70,40 @@ async fn an_address_that_was_lifted_can_be_suppressed_anew() {
             Recorded::NothingNew
         );
     }
-    let lifted = list.record_lift(&address(ANNA), at(9), ID).await;
-    lifted.unwrap();
     for _ in 0..2 {
         assert_eq!(record(&list, BOUNCE, 10, "f-4").await, NEW);
         assert_eq!(record(&list, BOUNCE, 11, "f-5").await, Recorded::NothingNew);
+        assert_eq!(record(&list, BOUNCE, 6, "f-2").await, Recorded::NothingNew);
+    }
+    let lifted = list.record_lift(&address(ANNA), at(12), ID).await;
+    lifted.unwrap();
+    for _ in 0..2 {
+        assert_eq!(record(&list, BOUNCE, 11, "f-5").await, Recorded::NothingNew);
+        assert_eq!(record(&list, BOUNCE, 13, "f-6").await, NEW);
+        assert_eq!(record(&list, BOUNCE, 14, "f-7").await, Recorded::NothingNew);
+    }
+}
+
+/// The function dies between the two writes of an event that suppresses an address anew. A copy of the event, or
+/// another event, is told then.
+#[tokio::test]
+async fn a_suppression_after_a_late_event_is_told_although_a_write_is_lost() {
+    for (time, source) in [(10, "f-4"), (11, "f-5")] {
+        let store = Store::start().await;
+        let list = store.suppressions();
+        record(&list, BOUNCE, 5, "f-1").await;
+        assert!(list.lift(&address(ANNA), at(7)).await.unwrap());
+        record(&list, BOUNCE, 6, "f-2").await;
+        let stale = item(&store, ANNA).await["bounce_since"].clone();
+        assert_eq!(record(&list, BOUNCE, 10, "f-4").await, NEW);
+        let mut entry = item(&store, ANNA).await;
+        entry.insert("bounce_since".to_owned(), stale);
+        store
+            .put(TABLE, entry.iter().map(|(name, value)| (name.as_str(), value.clone())))
+            .await;
+        assert_eq!(record(&list, BOUNCE, time, source).await, NEW, "{source}");
+        assert_eq!(record(&list, BOUNCE, 12, "f-6").await, Recorded::NothingNew);
+        assert_eq!(record(&list, BOUNCE, time, source).await, NEW, "{source}");
     }
 }
 
