@@ -41,7 +41,7 @@ pub const TAGS_MAX: usize = 50;
 pub const OWN_TAGS: usize = 3;
 /// The longest subject, in characters: the longest line (RFC 5322, 2.1.1) without the name of the field. SES encodes
 /// and folds the subject by itself and documents no limit, so bytes do not count.
-const SUBJECT_MAX: usize = 998 - "Subject: ".len();
+pub(crate) const SUBJECT_MAX: usize = 998 - "Subject: ".len();
 
 /// The reason that an email cannot be sent. It names the field, the problem and the remedy.
 ///

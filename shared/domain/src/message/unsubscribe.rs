@@ -8,6 +8,9 @@ use crate::unsubscribe::Topic;
 
 /// The text that stands for the link in the bodies of a mail.
 pub const UNSUBSCRIBE_PLACEHOLDER: &str = "{{{UNSUBSCRIBE_URL}}}";
+/// How often that text may stand in a body. A link is longer than the text, so a body with very many would grow beyond
+/// what a function can hold.
+const PLACEHOLDERS_MAX: usize = 100;
 /// The field of a mail that asks for the link.
 pub const UNSUBSCRIBE_FIELD: &str = "okite_unsubscribe";
 
@@ -60,6 +63,12 @@ impl UnsubscribePlan {
         wish: Option<&UnsubscribeWish>,
         key_topic: Option<&Topic>,
     ) -> Result<Option<Self>, InvalidEmail> {
+        if email.has_too_many_placeholders() {
+            return Err(InvalidEmail::Whole(format!(
+                "The email has the text `{UNSUBSCRIBE_PLACEHOLDER}` more than {PLACEHOLDERS_MAX} times in its `html` or \
+                 `text`: leave it where readers look for the link."
+            )));
+        }
         let topic = match (wish, key_topic) {
             (Some(UnsubscribeWish::LinkFor(topic)), _) | (Some(UnsubscribeWish::Link) | None, Some(topic)) => topic,
             (Some(UnsubscribeWish::Link), None) => &Topic::default(),
@@ -154,6 +163,11 @@ impl Email {
         has(&self.html) || has(&self.text)
     }
 
+    fn has_too_many_placeholders(&self) -> bool {
+        let in_body = |body: &String| body.matches(UNSUBSCRIBE_PLACEHOLDER).nth(PLACEHOLDERS_MAX).is_some();
+        [&self.html, &self.text].into_iter().flatten().any(in_body)
+    }
+
     /// Puts the link `url` into the bodies, and into the headers that mailbox providers read if `adds_headers`.
     ///
     /// # Errors
@@ -232,6 +246,17 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_body_has_a_hundred_links_at_most() {
+        let of = |count| EmailParts {
+            html: Some(UNSUBSCRIBE_PLACEHOLDER.repeat(count)),
+            ..parts()
+        };
+        assert!(plan(of(100), UnsubscribeWish::Link, None).is_ok());
+        let error = plan(of(101), UnsubscribeWish::Link, None).unwrap_err().to_string();
+        assert!(error.contains("more than 100 times"), "{error}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::address::Mailbox;
-use crate::message::Mail;
+use crate::message::{Mail, SUBJECT_MAX};
 
 /// A mail as the caller gave it, without its bodies and attachments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct RecordedMail {
     pub bcc: Vec<String>,
     /// The addresses that replies go to.
     pub reply_to: Vec<String>,
-    /// The subject, in Unicode.
+    /// The beginning of the subject, in Unicode. A raw mail may have a longer one than an item can hold.
     pub subject: String,
     /// The caller's own tags, by name.
     pub tags: BTreeMap<String, String>,
@@ -37,11 +37,34 @@ impl From<&Mail> for RecordedMail {
             cc: texts(&lines.cc),
             bcc: texts(&lines.bcc),
             reply_to: texts(&lines.reply_to),
-            subject: mail.subject().to_owned(),
+            subject: mail.subject().chars().take(SUBJECT_MAX).collect(),
             tags: tags
                 .map(|tag| (tag.name().to_owned(), tag.value().to_owned()))
                 .collect(),
             event_headers: mail.event_headers(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::raw::{RawEmail, RawEnvelope, RawMessage};
+    use crate::message::{MailContent, SesOptions};
+
+    #[test]
+    fn the_subject_of_a_raw_mail_is_recorded_as_far_as_a_row_holds_it() {
+        for (length, recorded) in [(10, 10), (SUBJECT_MAX, SUBJECT_MAX), (140_000, SUBJECT_MAX)] {
+            let subject = "\u{00fc}".repeat(length);
+            let mime = format!("From: a@example.com\nTo: b@example.net\nSubject: {subject}\n\nHi");
+            let message = RawMessage::read(mime.into_bytes()).unwrap();
+            let mail = Mail {
+                content: MailContent::Raw(Box::new(RawEmail::new(message, RawEnvelope::default()).unwrap())),
+                options: SesOptions::default(),
+                topic: None,
+            };
+            assert_eq!(mail.subject(), subject);
+            assert_eq!(RecordedMail::from(&mail).subject, "\u{00fc}".repeat(recorded));
         }
     }
 }

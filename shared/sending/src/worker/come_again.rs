@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use aws::StoreError;
 use domain::backoff;
 use domain::queue::{Hint, OutboxEntry, Wait, retry_wait};
 use domain::stream::Stream;
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -54,18 +56,29 @@ impl Run<'_> {
         match wait {
             Wait::Standing => HintEnd::Acknowledge,
             Wait::Hint(delay) => self.hint(hint, entry.stream, &entry.key_id, delay).await,
-            Wait::Index(at) => {
-                let wake = self.worker.outbox.wake_again(entry.id, entry.wake_at, at);
-                match self.deadlines.before_answering(wake).await {
-                    // If somebody else has set another time, that stands.
-                    Ok(Ok(_)) => HintEnd::Acknowledge,
-                    Ok(Err(error)) => {
-                        log_store_error(entry.id, &error);
-                        HintEnd::DeliverAgain
-                    }
-                    Err(_) => HintEnd::DeliverAgain,
+            Wait::Index(at) => match self.deadlines.before_answering(self.wake_at(entry, at)).await {
+                Ok(Ok(())) => HintEnd::Acknowledge,
+                Ok(Err(error)) => {
+                    log_store_error(entry.id, &error);
+                    HintEnd::DeliverAgain
                 }
+                Err(_) => HintEnd::DeliverAgain,
+            },
+        }
+    }
+
+    /// Sets in the index when a mail is looked at again. If somebody else has set another time for the same content,
+    /// the earlier of the two stands: the sweep puts off for half an hour what it has just handed over.
+    async fn wake_at(&self, entry: &OutboxEntry, at: Timestamp) -> Result<(), StoreError> {
+        let outbox = &self.worker.outbox;
+        if outbox.wake_again(entry.id, entry.wake_at, at).await? {
+            return Ok(());
+        }
+        match outbox.entry(entry.id).await? {
+            Some(current) if current.wake_at > at && current.content == entry.content => {
+                outbox.wake_again(entry.id, current.wake_at, at).await.map(drop)
             }
+            _ => Ok(()),
         }
     }
 

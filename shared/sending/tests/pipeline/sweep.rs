@@ -179,6 +179,27 @@ async fn what_a_worker_found_held_back_leaves_with_the_first_sweep_after_that() 
     }
 }
 
+/// The sweep sends the hint of a mail and then puts the mail off for half an hour. A worker that is quicker finds the
+/// gate closed, and its own time is a minute away.
+#[tokio::test]
+async fn the_sweep_does_not_put_off_what_a_worker_found_held_back_meanwhile() {
+    let world = Box::pin(World::start()).await;
+    let id = world.queue("k").await;
+    world.set_gate(1, UNLIMITED, Brake::All).await;
+    let entry = world.entry(id).await.unwrap();
+    let sweep = async {
+        world.shared.reached.notified().await;
+        let late = world.later(30 * 60);
+        assert!(world.outbox().wake_again(id, entry.wake_at, late).await.unwrap());
+        world.shared.go_on.notify_one();
+    };
+    let waits = [Fault::at(On::Entry("UpdateItem"), 0, 1, Fate::Waits)];
+    let (worked, ()) = tokio::join!(world.work_on(id, &waits), sweep);
+    assert!(worked.is_acknowledged());
+    let rest = world.wake_at(id).await.duration_since(world.clock.now()).as_secs();
+    assert!((60..=61).contains(&rest), "{rest}");
+}
+
 #[tokio::test]
 async fn what_is_scheduled_for_the_next_minute_is_handed_over_with_a_delay() {
     let world = Box::pin(World::start()).await;
