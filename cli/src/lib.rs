@@ -14,7 +14,9 @@
 //! | `dns` | queries DNS |
 //! | `identity` | an SES identity, an address or a domain: its state, and the DNS records that it needs |
 //! | `aws_error` | shows AWS's own message of an error |
-//! | `date`, `plural` | parse a date, print a counted noun |
+//! | `date`, `duration`, `number` | parse a date, a duration or a whole number |
+//! | `plural` | prints a counted noun |
+//! | `csv_cell` | keeps a spreadsheet from running a cell as a formula |
 //! | `event_feed` | the events of a target as they happen |
 //! | `retry` | repeats a call that DynamoDB throttles |
 //! | `stop_signal` | the signals that stop a command that runs until then |

@@ -3,8 +3,8 @@
 //! [`LocalAws`] reads the CloudFormation template of an [`Application`] and starts what it declares: DynamoDB on a
 //! file, an SES simulator, SNS, SQS, CloudWatch, schedules, Lambda with every function in processes of its own, and the
 //! HTTP API in front. The functions are the ones that are deployed. The endpoint variables of their SDK direct them
-//! here. Everything listens on 127.0.0.1 only. This crate models AWS. The caller passes in everything that is
-//! particular to the application.
+//! here. The HTTP API listens on the address that the caller names, and everything else on 127.0.0.1. This crate models
+//! AWS. The caller passes in everything that is particular to the application.
 //!
 //! | module | contents |
 //! |---|---|

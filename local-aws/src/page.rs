@@ -2,7 +2,8 @@
 //!
 //! The page is one HTML file with one inline script and one inline style. It shows mails that anybody may have written.
 //! Its policy therefore allows that script and that style, by their hashes, and requests to this server; and it forbids
-//! making HTML out of text (`trusted-types 'none'`). The HTML of a mail is shown in a frame: see `local_api::html`.
+//! making HTML out of text (`trusted-types 'none'`). The HTML of a mail is shown in a frame: see
+//! `local_api::outbox::html`.
 
 use axum::Router;
 use axum::extract::Request;

@@ -1,5 +1,5 @@
-//! Writes the roots of Amazon Trust Services as Rust, so that a function neither reads a certificate in a cold start nor
-//! carries the other roots of Mozilla's store.
+//! Writes the roots of Amazon Trust Services as Rust, so that a function neither reads a certificate in a cold start
+//! nor carries the other roots of Mozilla's store.
 
 use std::path::Path;
 use std::{env, fs};

@@ -8,7 +8,9 @@
 //! |---|---|
 //! | `times`, `count`, `link_check` | the commands |
 //! | `subject`, `environment` | the measured program, its event and its variables |
-//! | `world`, `certificates`, `dynamodb`, `ses` | the services around a function |
+//! | `world`, `certificates` | the services around a function, and their certificates |
+//! | `dynamodb`, `ses`, `sqs`, `cloudwatch` | one emulated service each |
+//! | `table_names` | the tables whose requests get answers of their own |
 //! | `runtime_api`, `run`, `process`, `cgroup` | one process, from its start to its end |
 //! | `http`, `server` | the part of HTTP/1.1 over TCP or TLS that the services need |
 //! | `callgrind`, `slow_clock`, `baseline` | instructions, and their limits |

@@ -13,6 +13,8 @@
 //! | `announce` | notifies operators and applications of changes of the brake and of the health |
 //! | `metrics` | publishes the report as metrics |
 //! | `reconcile` | compares SES's suppression list with Okite's |
+//! | `error` | the errors of a run that makes no report |
+//! | `config`, `state` | the variables of the function, and its clients |
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 

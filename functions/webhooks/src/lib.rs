@@ -9,6 +9,7 @@
 //! | `attempt` | one attempt at a delivery, and what follows |
 //! | `request` | one request to an endpoint: its addresses, its limits and its answer |
 //! | `known` | the endpoints and their secrets, known for some seconds |
+//! | `slow` | the slow endpoints that the process knows |
 //! | `invocation` | the time of an invocation |
 //! | `log` | the lines of the log |
 //! | `config`, `state` | the variables of the function, and its clients |

@@ -6,6 +6,7 @@
 //! | `webhooks`, `deliveries` | the same: the endpoints of webhooks, and the deliveries to them |
 //! | `ses`, `cloudwatch`, `sns`, `sqs` | a service each, behind a cargo feature of that name |
 //! | `dynamodb` | what all tables share: the client, items, batches, conditions and errors |
+//! | `error_code` | the codes of failed calls, for errors and logs |
 //! | `connection` | what all clients share: the HTTP client and its certificates |
 //! | `newest_from` | where a page of a list by age begins |
 //! | `function` | the clients of a function, from its environment, and their warm-up during init |

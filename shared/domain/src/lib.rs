@@ -22,11 +22,13 @@
 //! | [`pacing`] | the gate: the arithmetic of the sending rate and the quota |
 //! | [`queue`] | mail that waits until there is room, or until a time that the caller names |
 //! | [`ses_error`] | the meaning of each SES error for the caller |
+//! | [`ses_id`] | SES's id of a mail, and the time in it |
 //! | [`backoff`] | the wait before a retry of a throttled call to SES |
 //! | [`api_key`] | API keys, their secrets and their permissions |
 //! | [`unsubscribe`] | topics of bulk mail, and the tokens in the links to leave one |
 //! | [`time`] | the span of possible times, and arithmetic that stays within it |
 //! | [`webhook`] | the events that an application hears of, and the endpoints that receive them |
+//! | `encoded_words` | the encoded words (RFC 2047) of a header |
 //! | [`hex`] | bytes as hexadecimal digits |
 //! | [`hmac`] | the HMAC-SHA256 of a text under a secret |
 

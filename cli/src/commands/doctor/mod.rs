@@ -1,8 +1,8 @@
 //! `okite doctor`: checks an account and a stack for problems.
 //!
-//! `gather` and [`crate::dns`] read facts. `account`, `identity`, `sender_domain`, `event_pipeline` and `alarms` judge
-//! them: each finding is a function of the facts alone. A fact that could not be read becomes a finding with the
-//! reason. `self_test` sends mails and waits for their events.
+//! `gather` and [`crate::dns`] read facts. `account`, `identity`, `sender_domain`, `event_pipeline`, `alarms` and
+//! `unsubscribe` judge them: each finding is a function of the facts alone. A fact that could not be read becomes a
+//! finding with the reason. `self_test` sends mails and waits for their events.
 
 mod account;
 mod alarms;

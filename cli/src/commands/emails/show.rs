@@ -55,8 +55,8 @@ impl ShowCommand {
     }
 }
 
-/// The length of Okite's ids. SES's ids are longer. A text that is not longer is a part of an id, and no table is searched
-/// for it.
+/// The length of Okite's ids. SES's ids are longer. A text that is not longer is a part of an id, and no table is
+/// searched for it.
 const OUR_ID_LENGTH: usize = 36;
 
 /// Finds an email, and the region of SES that it was sent in.

@@ -7,7 +7,9 @@
 //! | module | contents |
 //! |---|---|
 //! | `wire`, `ids` | routes, operation names, resources, request ids |
+//! | `error` | the errors of the API, as they are sent |
 //! | `operations` | one function an operation |
+//! | `page` | lists in pages |
 //! | `send_email`, `attachment`, `mailbox` | a request, checked on its own |
 //! | `mail` | a mail that has passed these checks |
 //! | `raw` | a MIME message that the caller built |

@@ -2,8 +2,8 @@
 //!
 //! A function calls AWS alone, and Amazon Trust Services certifies AWS's endpoints. So a function trusts its five roots
 //! and no others: reading the whole store of the system would cost time in every cold start. The build script takes the
-//! five out of Mozilla's store (crate `webpki-roots`), so that they need no parsing either. The earliest of them expires
-//! at the end of 2037. <https://www.amazontrust.com/repository/>
+//! five out of Mozilla's store (crate `webpki-roots`), so that they need no parsing either. The earliest of them
+//! expires at the end of 2037. <https://www.amazontrust.com/repository/>
 //!
 //! `AWS_CA_BUNDLE` names a PEM file to trust instead, as it does for AWS's other tools. Use it behind a proxy that
 //! terminates TLS.

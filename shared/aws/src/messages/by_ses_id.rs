@@ -36,8 +36,8 @@ pub struct SearchedPage {
 
 impl Messages {
     /// Finds our id of a message by SES's id of it, consistently, if its first request sent it at once. A message that
-    /// waited in the queue, or that a repeated request sent, is not found: its id is older than SES's. Of each partition
-    /// 1 MB is read, the newest rows of the time: some 1,000 messages.
+    /// waited in the queue, or that a repeated request sent, is not found: its id is older than SES's. Of each
+    /// partition 1 MB is read, the newest rows of the time: some 1,000 messages.
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read.

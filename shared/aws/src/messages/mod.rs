@@ -4,10 +4,11 @@
 //! |---|---|---|
 //! | `mail#<n>` | our id (`UUIDv7`) | the row of the message: the mail without its bodies, and the sender's state |
 //! | our id | `event#<at>#<type>#<SES's id>#<recipient>` | one event about one recipient, or the whole mail |
+//! | our id | `engaged#<at>#<type>#<identity>#<recipient>` | one opening or click |
 //! | our id | `delivery#<recipient>` | the latest `Delivery` to a recipient |
 //! | our id | `to#<n>` | an entry of the index `by-recipient`, if the mail has several recipients |
 //! | our id | `to#forwarded#<hash>` | the same, for somebody to whom the mail was forwarded |
-//! | `ses#<SES's id of the mail>` | `event#…`, `delivery#…` | the same for events without our tag |
+//! | `ses#<SES's id of the mail>` | `event#…`, `engaged#…`, `delivery#…` | the same for events without our tag |
 //! | `claim#<hash>` | `claim` | the claim of an idempotency key: see [`Claims`] |
 //!
 //! The attributes of a row:

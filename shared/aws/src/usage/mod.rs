@@ -13,13 +13,14 @@
 //! | `report#<region>` | `latest` | `at`, `report`: the last report, as JSON |
 //! | `brake#<region>` | `<time>#<id>` | one change of the brake; see [`BrakeChanges`] |
 //! | `unsubscribe` | `secrets` | `secrets`: the secrets of unsubscribe links; see [`KnownUnsubscribeSecrets`] |
-//! | `mark#<day>` | `<kind>#<stream>#<hash>` | one bounce, complaint or block that counts; see [`Marks`] |
+//! | `mark#<day>` | `<kind>#<hash>` | one bounce or complaint that counts; see [`Marks`] |
+//! | `mark#<day>` | `block#<domain>#<milliseconds>#<hash>` | one block that counts; see [`Marks`] |
 //!
 //! The gate has `next_free_slot`, `slot_interval`, `left_all`, `left_bulk`, `granted`, `brake`, `account_read_at`,
 //! `transactional_until`, until when bulk mail is held back, and `overridden_at`, the time of the override that it
-//! follows. An override has `brake_override` (`none`, `bulk`, `all`
-//! or `auto`), and `by`, `why` and `at` where `okite brake` wrote it. A mark has `domain`, `class`, `stream`, `at`, and
-//! `message_id` and `tag` (a set of `name=value`) where the event names them.
+//! follows. An override has `brake_override` (`none`, `bulk`, `all` or `auto`), and `by`, `why` and `at` where `okite
+//! brake` wrote it. A mark has `domain`, `class`, `stream`, `at`, and `message_id` and `tag` (a set of `name=value`)
+//! where the event names them.
 //!
 //! `next_free_slot`, `slot_interval` and `transactional_until` are microseconds, `account_read_at` and `at`
 //! milliseconds. All items have `expires_at`, except the gate, the override, the verified domains, the secrets and

@@ -1,8 +1,9 @@
-//! The choices about topics that SES tells of: SES's list management took them, and not a link of Okite.
+//! The choices about topics that SES reports: SES's list management took them, and not a link of Okite.
 //!
-//! An event `Subscription` tells what a person chose, and a bounce `UnsubscribedRecipient` that SES did not send because
-//! of an earlier choice. Both are about the topic of the mail, which Okite's tag names. SES has topics of its own in its
-//! contact list. One with the name of a topic of Okite is that topic, and any other counts as the topic of the mail.
+//! An event `Subscription` says what a person chose, and a bounce `UnsubscribedRecipient` that SES did not send because
+//! of an earlier choice. Both are about the topic of the mail, which Okite's tag names. SES has topics of its own in
+//! its contact list. One with the name of a topic of Okite is that topic, and any other counts as the topic of the
+//! mail.
 
 use std::collections::BTreeMap;
 

@@ -19,8 +19,8 @@ use crate::bounce::BounceReason;
 pub struct SuppressionEntry {
     /// The id of the entry in the API (`UUIDv7`).
     pub id: Uuid,
-    /// The normalised address, or the pseudonym of a forgotten person. The evidence keeps the spellings that callers and
-    /// SES gave.
+    /// The normalised address, or the pseudonym of a forgotten person. The evidence keeps the spellings that callers
+    /// and SES gave.
     pub address: EmailAddress,
     /// The latest time of each event of the address.
     pub registers: Registers,

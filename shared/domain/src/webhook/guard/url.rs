@@ -16,7 +16,7 @@ use super::is_public;
 pub const ENDPOINT_URL_MAX: usize = 2_048;
 /// The port of https.
 const HTTPS_PORT: u16 = 443;
-/// The most ports that may be listed.
+/// The most ports that may be listed. The template's parameter `WebhookPorts` takes ten at most.
 const PORTS_MAX: usize = 20;
 /// Names that no public name server knows. Names of other kinds that do not exist fail when they are resolved.
 const NOT_PUBLIC_NAMES: [&str; 6] = ["localhost", "local", "internal", "home.arpa", "localdomain", "onion"];
