@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .iter()
             .any(|name| subject.windows(name.len()).any(|part| part == name.as_bytes()))
     };
-    let roots: String = webpki_roots::TLS_SERVER_ROOTS
+    let roots: Vec<String> = webpki_roots::TLS_SERVER_ROOTS
         .iter()
         .filter(|root| is_amazon(&root.subject))
         .map(|root| {
@@ -27,7 +27,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
         .collect();
     let folder = env::var("OUT_DIR")?;
-    fs::write(Path::new(&folder).join("amazon_roots.rs"), format!("[\n{roots}]\n"))?;
+    fs::write(
+        Path::new(&folder).join("amazon_roots.rs"),
+        format!("[\n{}]\n", roots.concat()),
+    )?;
     println!("cargo::rerun-if-changed=build.rs");
     Ok(())
 }

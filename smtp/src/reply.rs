@@ -39,8 +39,8 @@ impl Reply {
     }
 
     /// Returns whether the command was carried out.
-    #[must_use]
-    pub fn is_positive(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_positive(&self) -> bool {
         self.code < 400
     }
 

@@ -33,6 +33,7 @@ mod recipient;
 mod request;
 mod response;
 mod route;
+mod spelling;
 mod state;
 mod suppressions;
 mod unreadable;

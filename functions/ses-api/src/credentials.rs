@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use front::bearer;
 use http::header::AUTHORIZATION;
 
 use crate::signature::{Signature, SignatureError, SignedRequest};
@@ -40,13 +41,6 @@ impl fmt::Debug for Credentials {
             Self::Signature(signature) => signature.fmt(f),
         }
     }
-}
-
-/// Returns the key in `Bearer <key>`.
-fn bearer(header: &str) -> Option<&str> {
-    let (scheme, key) = header.trim().split_once(' ')?;
-    let key = key.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !key.is_empty()).then_some(key)
 }
 
 #[cfg(test)]

@@ -141,15 +141,6 @@ impl Emitter {
         }
     }
 
-    /// Puts an event on its way to one endpoint, whichever kinds it wants.
-    ///
-    /// # Errors
-    /// [`NotEmitted`] if it may not be on its way.
-    pub async fn emit_to(&self, endpoint: &Endpoint, event: &WebhookEvent, now: Timestamp) -> Result<(), NotEmitted> {
-        let body = payload(event, &self.region);
-        self.send(vec![delivery(endpoint, event, &body)], now).await
-    }
-
     async fn send(&self, deliveries: Vec<Delivery>, now: Timestamp) -> Result<(), NotEmitted> {
         let queued: Vec<QueuedDelivery> = deliveries
             .into_iter()

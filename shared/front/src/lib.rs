@@ -4,6 +4,7 @@
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+mod bearer;
 mod config;
 mod unsubscribe;
 
@@ -19,6 +20,7 @@ use runtime::clock::Clock;
 use sending::{MailQueue, Sending, SendingConfig};
 use suppression::Lifting;
 
+pub use bearer::bearer;
 pub use config::FrontConfig;
 pub use unsubscribe::{LinkMaker, LinkedMail, Links, api_url, linked};
 

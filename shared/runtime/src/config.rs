@@ -164,7 +164,7 @@ pub fn webhook_url_rules(environment: &Environment<'_>) -> Result<UrlRules, Conf
     Ok(UrlRules {
         ports: ports.unwrap_or(Ok(default.ports)).map_err(|_| ConfigError::Invalid {
             name: PORTS,
-            expected: "1 to 20 ports with commas between them, like 443,8443: set the parameter WebhookPorts",
+            expected: "1 to 10 ports with commas between them, like 443,8443: set the parameter WebhookPorts",
         })?,
         loopback: only_in_okite_up(environment, LOOPBACK)?,
     })

@@ -19,12 +19,15 @@ use crate::error::ApiError;
 use crate::json::object;
 use crate::request::Request;
 use crate::response::Response;
+use crate::spelling;
 use crate::state::SendApiState;
 use sending::{Deadlines, Ids};
 use suppression::added;
 
 /// The longest note, in characters.
 const NOTE_MAX: usize = 500;
+/// The fields of a request.
+const FIELDS: [&str; 5] = ["email", "reason", "note", "expires_at", "topic"];
 /// How many addresses are written side by side.
 const AT_ONCE: usize = 10;
 
@@ -124,6 +127,7 @@ pub(super) fn texts(field: &str, value: Value) -> Result<Vec<String>, InvalidEma
 }
 
 fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<NewSuppression, ApiError> {
+    spelling::check(&object, &FIELDS, "")?;
     let mut text = |field: &str| match object.remove(field) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -233,6 +237,10 @@ mod tests {
             (json!({ "email": "a@b.example", "reason": "blocked" }), "reason"),
             (json!({ "email": "a@b.example", "note": "x".repeat(501) }), "note"),
             (json!({ "email": "a@b.example", "topic": "News" }), "topic"),
+            (
+                json!({ "email": "a@b.example", "expiresAt": "2027-01-01T00:00:00Z" }),
+                "expires_at",
+            ),
             (json!({ "email": "a@b.example", "topic": "news", "note": "x" }), "topic"),
             (
                 json!({ "email": "a@b.example", "expires_at": "tomorrow" }),

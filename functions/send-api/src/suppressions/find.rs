@@ -31,8 +31,13 @@ pub(crate) async fn show(
 /// Reads the parameter `topic` of an operation.
 pub(super) fn topic_of(request: &Request, operation: Operation) -> Result<Option<Topic>, ApiError> {
     let topic = request.query(operation.parameters())?.parameter("topic");
-    let read = |text| Topic::parse(text).map_err(|error| ApiError::invalid_parameter("topic", &error.to_string()));
-    topic.map(read).transpose()
+    topic.map(topic_in).transpose()
+}
+
+/// Reads the value of a parameter `topic`.
+pub(super) fn topic_in(text: &str) -> Result<Topic, ApiError> {
+    let expected = "1 to 32 characters out of a to z, 0 to 9 and -, such as `product-news`";
+    Topic::parse(text).map_err(|_| ApiError::invalid_parameter("topic", expected))
 }
 
 /// Finds an entry by its id or its address, whether it suppresses the address or not.

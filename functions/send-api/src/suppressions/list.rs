@@ -6,6 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::body::SuppressionBody;
+use super::find::topic_in;
 use crate::error::ApiError;
 use crate::request::{Request, limit_of, page_from};
 use crate::response::Response;
@@ -45,8 +46,7 @@ impl<'a> ListQuery<'a> {
             ));
         }
         let from = page_from(parameter("after"), parameter("before"), "the id of a suppression")?;
-        let topic = parameter("topic").map(Topic::parse).transpose();
-        let topic = topic.map_err(|error| ApiError::invalid_parameter("topic", &error.to_string()))?;
+        let topic = parameter("topic").map(topic_in).transpose()?;
         if topic.is_some() && origin.is_some() {
             return Err(ApiError::invalid_parameter("origin", "absent beside `topic`"));
         }

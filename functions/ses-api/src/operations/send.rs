@@ -208,9 +208,8 @@ fn when_busy(request: &ApiRequest, api_key: &ApiKeyRecord) -> Result<WhenBusy, A
         None => Ok(api_key.when_busy),
         Some(QUEUE_UNLESS_REFUSED) if api_key.when_busy == WhenBusy::Refuse => Ok(WhenBusy::Refuse),
         Some(QUEUE_UNLESS_REFUSED) => Ok(WhenBusy::Queue),
-        Some(choice) => WhenBusy::parse(choice).ok_or_else(|| {
-            ApiFault::invalid("The header okite-when-busy must be queue, wait, refuse or queue-unless-refused.")
-        }),
+        Some(choice) => WhenBusy::parse(choice)
+            .ok_or_else(|| ApiFault::invalid("The header okite-when-busy must be queue, wait or refuse.")),
     }
 }
 

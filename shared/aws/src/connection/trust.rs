@@ -122,8 +122,9 @@ mod tests {
             .chain(["Starfield Services Root Certificate Authority - G2".to_owned()])
             .collect();
         for name in &names {
-            let named = |root: &&TrustAnchor<'_>| root.subject.windows(name.len()).any(|part| part == name.as_bytes());
-            assert_eq!(AMAZON_ROOTS.iter().filter(named).count(), 1, "{name}");
+            let is_named =
+                |root: &&TrustAnchor<'_>| root.subject.windows(name.len()).any(|part| part == name.as_bytes());
+            assert_eq!(AMAZON_ROOTS.iter().filter(is_named).count(), 1, "{name}");
         }
     }
 }

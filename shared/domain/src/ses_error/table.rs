@@ -183,7 +183,7 @@ pub static TABLE: [SesErrorRow; 20] = [
         ])],
         retry: RetryAdvice::Never,
         cause: "Amazon SES refused the email as malformed",
-        remedy: "Check every field of the request.",
+        remedy: "Check every field of the request, and the types of its files: SES refuses some, such as `.exe`.",
     },
     SesErrorRow {
         refusal: Some(SesRefusal::StackIncomplete),

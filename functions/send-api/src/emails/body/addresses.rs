@@ -1,6 +1,6 @@
 //! The addresses of an email: one string, or an array of strings.
 
-use domain::address::Mailbox;
+use domain::address::{AddressError, Mailbox};
 use domain::message::InvalidEmail;
 use serde_json::Value;
 
@@ -13,7 +13,12 @@ pub(super) fn mailbox(field: &str, text: &str) -> Result<Mailbox, InvalidEmail> 
 
 /// Reads the sender: see [`domain::address::EmailAddress::parse_sender`].
 pub(super) fn sender(field: &str, text: &str) -> Result<Mailbox, InvalidEmail> {
-    Mailbox::parse_sender(text).map_err(|error| InvalidEmail::field(field, error))
+    Mailbox::parse_sender(text).map_err(|error| match error {
+        AddressError::SeveralAddresses => {
+            InvalidEmail::field(field, "it has one address. Put quotes around a name that holds a comma")
+        }
+        error => InvalidEmail::field(field, error),
+    })
 }
 
 /// Reads an optional field of addresses. An absent field has none, and so has an empty text, which clients write for a
@@ -51,6 +56,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_sender_has_one_address() {
+        let error = sender("from", "a@example.com, b@example.com").unwrap_err().to_string();
+        assert!(error.starts_with("`from`: it has one address"), "{error}");
+        assert!(sender("from", "\"Doe, Ada\" <a@example.com>").is_ok());
+    }
 
     #[test]
     fn an_error_names_the_place_that_the_caller_wrote() {

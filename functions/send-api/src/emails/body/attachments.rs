@@ -5,9 +5,10 @@
 use domain::message::{Attachment, InvalidEmail};
 use serde_json::Value;
 
+use super::base64_text;
 use super::field::{Object, is_blank, objects, text};
-use super::{base64_text, spelling};
 use crate::error::ApiError;
+use crate::spelling;
 
 /// The fields of an attachment that Okite knows.
 const FIELDS: [&str; 6] = [

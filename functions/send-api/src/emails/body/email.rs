@@ -11,8 +11,9 @@ use super::addresses::{mailboxes, optional_mailboxes, sender};
 use super::field::{Object, is_blank, optional_text, required, text};
 use super::labels::{headers, tags};
 use super::wishes::{self, StatedWishes};
-use super::{attachments, on_suppressed, spelling, track, when_busy};
+use super::{attachments, on_suppressed, track, when_busy};
 use crate::error::ApiError;
+use crate::spelling;
 
 /// Fields that Okite does not support, and what to do instead.
 const NOT_SUPPORTED: [(&str, &str); 2] = [
@@ -20,7 +21,10 @@ const NOT_SUPPORTED: [(&str, &str); 2] = [
         "template",
         "Render the template before sending and use `html` and `text`.",
     ),
-    ("topic_id", "Remove unsubscribed recipients before sending."),
+    (
+        "topic_id",
+        "Set `okite_unsubscribe` to the name of the topic: whoever left it gets no mail of it.",
+    ),
 ];
 
 /// The fields of an email that Okite knows.

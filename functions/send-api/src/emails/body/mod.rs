@@ -4,7 +4,6 @@
 //! |---|---|
 //! | `email` | the fields of one email |
 //! | `field` | reads single fields of an object |
-//! | `spelling` | rejects known fields in another spelling |
 //! | `addresses`, `attachments`, `labels` | the values of the fields |
 //! | `base64_text` | base64 in the forms that programs write |
 //! | `wishes` | what the fields state about how the email is to be sent |
@@ -23,7 +22,6 @@ mod field;
 mod labels;
 mod new_time;
 mod on_suppressed;
-mod spelling;
 mod times;
 mod track;
 mod unsubscribe;

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use super::email::FIELDS;
 use super::field::{Object, required, text};
-use super::spelling;
 use super::times::unscheduled;
 use super::wishes::SCHEDULED_AT;
+use crate::spelling;
 
 /// Reads the body of a request that gives an email another time, and returns the text of that time. Other fields of an
 /// email are refused, so that no caller believes that they were changed.

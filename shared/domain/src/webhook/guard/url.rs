@@ -16,8 +16,8 @@ use super::is_public;
 pub const ENDPOINT_URL_MAX: usize = 2_048;
 /// The port of https.
 const HTTPS_PORT: u16 = 443;
-/// The most ports that may be listed. The template's parameter `WebhookPorts` takes ten at most.
-const PORTS_MAX: usize = 20;
+/// The most ports that may be listed, as many as the template's parameter `WebhookPorts` takes.
+const PORTS_MAX: usize = 10;
 /// Names that no public name server knows. Names of other kinds that do not exist fail when they are resolved.
 const NOT_PUBLIC_NAMES: [&str; 6] = ["localhost", "local", "internal", "home.arpa", "localdomain", "onion"];
 
@@ -41,7 +41,7 @@ impl Default for UrlRules {
 
 /// A text is no list of ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the ports must be 1 to 20 numbers from 1 to 65535 with commas between them, like 443,8443")]
+#[error("the ports must be 1 to 10 numbers from 1 to 65535 with commas between them, like 443,8443")]
 pub struct UnreadablePorts;
 
 impl UrlRules {
@@ -72,6 +72,11 @@ pub enum RefusedUrl {
     /// The scheme is not https.
     #[error("it must begin with https://")]
     Scheme,
+    /// The URL is for a receiver on this machine, and written otherwise than the rule for such receivers admits.
+    #[error(
+        "write http://127.0.0.1 for a receiver on this machine. Any other URL must begin with https:// and a public name"
+    )]
+    NotLoopback,
     /// It holds a user name or a password.
     #[error("it must not hold a user name or a password")]
     UserInfo,
@@ -128,6 +133,7 @@ impl EndpointUrl {
             return Err(RefusedUrl::Fragment);
         }
         let address = match url.host().ok_or(RefusedUrl::Unreadable)? {
+            Host::Domain("localhost") if rules.loopback => return Err(RefusedUrl::NotLoopback),
             Host::Domain(name) => {
                 check_name(name)?;
                 None
@@ -139,7 +145,11 @@ impl EndpointUrl {
             return Ok(Self(url));
         }
         if is_http {
-            return Err(RefusedUrl::Scheme);
+            return Err(if rules.loopback {
+                RefusedUrl::NotLoopback
+            } else {
+                RefusedUrl::Scheme
+            });
         }
         if address.is_some_and(|address| !is_public(address)) {
             return Err(RefusedUrl::Address);
@@ -213,7 +223,9 @@ fn is_label(label: &str) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::RefusedUrl::{Address, Fragment, Name, Port, Scheme, TooLong, TrailingDot, Unreadable, UserInfo};
+    use super::RefusedUrl::{
+        Address, Fragment, Name, NotLoopback, Port, Scheme, TooLong, TrailingDot, Unreadable, UserInfo,
+    };
     use super::*;
 
     fn parse(text: &str) -> Result<EndpointUrl, RefusedUrl> {
@@ -358,6 +370,14 @@ mod tests {
         assert_eq!(port("https://example.com:9000/"), Ok(9000));
         assert_eq!(port("https://example.com/"), Err(Port(443)));
         assert_eq!(port("https://127.0.0.1:8443/"), Err(Address));
+        let listed = |count| {
+            (1..=count)
+                .map(|port: u16| port.to_string())
+                .collect::<Vec<_>>()
+                .join(",")
+        };
+        assert_eq!(UrlRules::parse_ports(&listed(10)).map(|ports| ports.len()), Ok(10));
+        assert_eq!(UrlRules::parse_ports(&listed(11)), Err(UnreadablePorts));
         for text in ["", "443,", "0", "65536", "https", "-1", &"1,".repeat(30)] {
             assert_eq!(UrlRules::parse_ports(text), Err(UnreadablePorts), "{text}");
         }
@@ -388,6 +408,9 @@ mod tests {
             "https://[::ffff:127.0.0.1]/",
         ] {
             assert!(parse(text).is_err(), "{text}");
+        }
+        for text in ["http://localhost:8000/", "https://localhost/", "http://example.com/"] {
+            assert_eq!(parse(text), Err(NotLoopback), "{text}");
         }
     }
 

@@ -5,12 +5,11 @@
 //! field.
 
 use domain::message::InvalidEmail;
-
-use super::field::Object;
+use serde_json::{Map, Value};
 
 /// Rejects an object that has one of `fields` only in another spelling. `place` is the prefix of the field's name in
 /// errors.
-pub(super) fn check(object: &Object, fields: &[&str], place: &str) -> Result<(), InvalidEmail> {
+pub(crate) fn check(object: &Map<String, Value>, fields: &[&str], place: &str) -> Result<(), InvalidEmail> {
     let missing = || fields.iter().filter(|field| !object.contains_key(**field));
     let unknown = object.keys().filter(|name| !fields.contains(&name.as_str()));
     for name in unknown {
@@ -42,7 +41,7 @@ mod tests {
 
     use super::*;
 
-    fn refused(object: &serde_json::Value) -> Option<String> {
+    fn refused(object: &Value) -> Option<String> {
         let error = check(object.as_object().unwrap(), &["reply_to", "bcc"], "x.").err()?;
         Some(error.to_string())
     }
