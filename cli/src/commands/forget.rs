@@ -71,9 +71,11 @@ impl ForgetCommand {
             let suppression = match (forgotten.had_entry, entry) {
                 (false, _) => "The suppression list had no entry under it.",
                 (true, KeptEntry::Address) => {
-                    "The suppression list keeps the address alone, so that it stays suppressed."
+                    "The suppression list keeps the address alone: what suppresses it stays in force."
                 }
-                (true, KeptEntry::Hash) => "The suppression list keeps a hash of it, so that it stays suppressed.",
+                (true, KeptEntry::Hash) => {
+                    "The suppression list keeps a hash of it: what suppresses it stays in force."
+                }
             };
             let waiting = waiting(&forgotten);
             let not_searched = match search {

@@ -28,8 +28,8 @@ enum UnsubscribeAction {
 /// Make a new secret for unsubscribe links, and keep the old ones valid
 ///
 /// Okite makes the links of new mail with the new secret within five minutes. Links in mail that was sent before stay
-/// valid, because a person may click the link of an old mail. A person who knows an old secret can still make links with
-/// it; the rotation protects the links of new mail only. A stack keeps 16 secrets.
+/// valid, because a person may click the link of an old mail. A person who knows an old secret can still make links
+/// with it; the rotation protects the links of new mail only. A stack keeps 16 secrets.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:

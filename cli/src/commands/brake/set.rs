@@ -164,11 +164,11 @@ fn after(before: Option<Timestamp>, now: Timestamp) -> Timestamp {
 /// Returns the figures that are recorded with the change. They contain no address.
 fn figures(brake_override: BrakeOverrideArgument, report: Option<&Report>) -> Value {
     let Some(report) = report else {
-        return json!({ "word": brake_override.as_str() });
+        return json!({ "override": brake_override.as_str() });
     };
     let account = report.account.account;
     json!({
-        "word": brake_override.as_str(),
+        "override": brake_override.as_str(),
         "report_at": report.at,
         "verdict": report.verdict,
         "enforcement_status": account.enforcement_status,
@@ -329,12 +329,15 @@ mod tests {
 
     #[test]
     fn the_figures_are_those_of_the_last_report() {
-        assert_eq!(figures(BrakeOverrideArgument::Auto, None), json!({ "word": "auto" }));
+        assert_eq!(
+            figures(BrakeOverrideArgument::Auto, None),
+            json!({ "override": "auto" })
+        );
         let figures = figures(BrakeOverrideArgument::All, Some(&report(EnforcementStatus::Probation)));
         assert_eq!(
             figures,
             json!({
-                "word": "all", "report_at": "2026-01-02T03:00:00Z", "verdict": "warn", "enforcement_status": "PROBATION",
+                "override": "all", "report_at": "2026-01-02T03:00:00Z", "verdict": "warn", "enforcement_status": "PROBATION",
                 "sent_last_24_hours": 120.0, "max_24_hour_send": 50000.0, "bounce_rate": null, "complaint_rate": null,
             })
         );

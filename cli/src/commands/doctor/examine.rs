@@ -67,8 +67,17 @@ pub(super) async fn examine(options: &DiagnosisOptions) -> Result<Examined, Targ
     } else {
         dns::query(queries, *resolver).await
     };
+    let region = set.config.region().map(ToString::to_string).unwrap_or_default();
     let facts = Facts {
-        region: set.config.region().map(ToString::to_string).unwrap_or_default(),
+        okite_options: match target {
+            Target::Local { data_dir } => format!("--data-dir {}", data_dir.display()),
+            Target::Stack { .. } | Target::Resource { .. } => format!("--region {region}"),
+        },
+        aws_options: match set.config.endpoint_url().filter(|_| is_local) {
+            Some(url) => format!("--region {region} --endpoint-url {url}"),
+            None => format!("--region {region}"),
+        },
+        region,
         account,
         configuration_set,
         reports_sends,

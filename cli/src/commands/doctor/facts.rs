@@ -8,6 +8,10 @@ pub(super) use crate::identity::{Identity, IdentityState};
 pub(super) struct Facts {
     /// The region. It is part of the DNS records that SES requires.
     pub(super) region: String,
+    /// The options by which `okite domains` finds the account.
+    pub(super) okite_options: String,
+    /// The options by which `aws` finds SES.
+    pub(super) aws_options: String,
     pub(super) account: Known<Account>,
     /// The configuration set of every mail; `None` if it does not exist.
     pub(super) configuration_set: Known<Option<ConfigurationSet>>,

@@ -44,8 +44,8 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     if identities.is_empty() {
         let what = "the account has no SES identity in this region";
         let remedy = format!(
-            "run: okite domains create example.com --region {} (with your domain). It prints the DNS records to create",
-            facts.region
+            "run: okite domains create example.com {} (with your domain). It prints the DNS records to create",
+            facts.okite_options
         );
         findings.push(Finding::bad(CODE, Level::Fail, what, WHY_VERIFIED, remedy));
     }
@@ -65,11 +65,13 @@ fn judge_identity(identity: &Identity, facts: &Facts) -> Vec<Finding> {
     let state = match &identity.state {
         Err(reason) => return vec![Finding::not_checked(VERIFIED, reason, WHY_VERIFIED).about(name)],
         Ok(None) => {
-            let region = &facts.region;
             let remedy = if identity.is_address() {
-                format!("run: aws sesv2 create-email-identity --email-identity {name} --region {region}")
+                format!(
+                    "run: aws sesv2 create-email-identity --email-identity {name} {}",
+                    facts.aws_options
+                )
             } else {
-                format!("run: okite domains create {name} --region {region}")
+                format!("run: okite domains create {name} {}", facts.okite_options)
             };
             let what = "SES has no such identity in this region";
             return vec![Finding::bad(VERIFIED, Level::Fail, what, WHY_VERIFIED, remedy).about(name)];
@@ -87,8 +89,8 @@ fn judge_identity(identity: &Identity, facts: &Facts) -> Vec<Finding> {
     };
     let mut findings = vec![
         verified(identity, state).about(name),
-        dkim(identity, state, dns).about(name),
-        mail_from(identity, state, &facts.region, dns).about(name),
+        dkim(identity, state, facts, dns).about(name),
+        mail_from(identity, state, facts, dns).about(name),
     ];
     // Addresses of the same domain share one finding about the domain.
     let identities = facts.identities.as_deref().unwrap_or_default();
@@ -132,7 +134,7 @@ fn missing(dns: &DnsAnswers, required: impl Iterator<Item = RequiredRecord>) -> 
     Ok(missing)
 }
 
-fn dkim(identity: &Identity, state: &IdentityState, dns: &DnsAnswers) -> Finding {
+fn dkim(identity: &Identity, state: &IdentityState, facts: &Facts, dns: &DnsAnswers) -> Finding {
     const CODE: &str = "identity.dkim";
     if identity.is_address() {
         if state.signing && state.dkim == "SUCCESS" {
@@ -140,8 +142,9 @@ fn dkim(identity: &Identity, state: &IdentityState, dns: &DnsAnswers) -> Finding
         }
         let what = "an address alone is not signed with DKIM";
         let remedy = format!(
-            "verify its domain too. Run: okite domains create {} (with your --region)",
-            identity.domain()
+            "verify its domain too. Run: okite domains create {} {}",
+            identity.domain(),
+            facts.okite_options
         );
         return Finding::bad(CODE, Level::Warn, what, WHY_DKIM, remedy);
     }
@@ -151,8 +154,8 @@ fn dkim(identity: &Identity, state: &IdentityState, dns: &DnsAnswers) -> Finding
     match (state.dkim.as_str(), missing) {
         ("SUCCESS", _) if !state.signing => {
             let remedy = format!(
-                "run: aws sesv2 put-email-identity-dkim-attributes --signing-enabled --email-identity {}",
-                identity.name
+                "run: aws sesv2 put-email-identity-dkim-attributes --signing-enabled --email-identity {} {}",
+                identity.name, facts.aws_options
             );
             Finding::bad(CODE, Level::Warn, "DKIM signing is switched off", WHY_DKIM, remedy)
         }
@@ -172,8 +175,8 @@ fn dkim(identity: &Identity, state: &IdentityState, dns: &DnsAnswers) -> Finding
                 (_, "NOT_STARTED") => {
                     format!(
                         "run: aws sesv2 put-email-identity-dkim-signing-attributes --signing-attributes-origin AWS_SES \
-                         --email-identity {} (then run `okite doctor` again: it lists the DNS records to create)",
-                        identity.name
+                         --email-identity {} {} (then run `okite doctor` again: it lists the DNS records to create)",
+                        identity.name, facts.aws_options
                     )
                 }
                 (Ok(missing), "PENDING" | "TEMPORARY_FAILURE") if missing.is_empty() => {
@@ -190,25 +193,27 @@ fn dkim(identity: &Identity, state: &IdentityState, dns: &DnsAnswers) -> Finding
     }
 }
 
-fn mail_from(identity: &Identity, state: &IdentityState, region: &str, dns: &DnsAnswers) -> Finding {
+fn mail_from(identity: &Identity, state: &IdentityState, facts: &Facts, dns: &DnsAnswers) -> Finding {
     const CODE: &str = "identity.mail_from";
     let Some((domain, status)) = &state.mail_from else {
         let (name, domain) = (&identity.name, identity.domain());
         let remedy = if identity.is_address() {
             format!(
                 "run: aws sesv2 put-email-identity-mail-from-attributes --email-identity {name} --mail-from-domain \
-                 bounce.{domain} (or another subdomain that nothing else uses)"
+                 bounce.{domain} {} (or another subdomain that nothing else uses)",
+                facts.aws_options
             )
         } else {
             format!(
-                "run: okite domains create {name} --region {region} (it takes bounce.{domain}; --mail-from names another \
-                 subdomain that nothing else uses)"
+                "run: okite domains create {name} {} (it takes bounce.{domain}; --mail-from names another subdomain \
+                 that nothing else uses)",
+                facts.okite_options
             )
         };
         let what = "it has no custom MAIL FROM domain";
         return Finding::bad(CODE, Level::Warn, what, WHY_MAIL_FROM, remedy);
     };
-    let required = mail_from_records(domain, region);
+    let required = mail_from_records(domain, &facts.region);
     let missing = missing(dns, required.iter().cloned());
     if status == "SUCCESS" {
         return match missing {

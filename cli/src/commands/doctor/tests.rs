@@ -34,6 +34,8 @@ fn healthy() -> Facts {
     let kinds = ["SEND", "REJECT", "BOUNCE", "COMPLAINT"];
     Facts {
         region: "eu-west-1".to_owned(),
+        okite_options: "--region eu-west-1".to_owned(),
+        aws_options: "--region eu-west-1".to_owned(),
         account: Ok(Account {
             production_access: true,
             sending_enabled: true,

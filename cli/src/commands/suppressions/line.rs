@@ -133,10 +133,15 @@ pub(super) struct Line {
 pub(super) enum BadLine {
     #[error("it is not UTF-8 text")]
     NotUtf8,
+    #[error(
+        "a quote in it is not closed, so that it goes on in the lines below, which are not read either: close the quote"
+    )]
+    LineBreak,
     #[error("{0}")]
     Address(#[from] AddressError),
     #[error(
-        "the reason must be one of bounce, complaint, blocked, manual, soft, lifted, bounce_echo and complaint_echo"
+        "the reason must be one of bounce, complaint, blocked, manual, soft, lifted, bounce_echo, complaint_echo, \
+         unreadable, unsubscribed and resubscribed"
     )]
     Reason,
     #[error("{0} must be a time like 2026-01-31T12:00:00Z, from 1970 until 2200")]
@@ -146,7 +151,10 @@ pub(super) enum BadLine {
     SoftWithoutSource,
     #[error("the column topic: {0}")]
     Topic(#[from] InvalidTopic),
-    #[error("only a line with the reason unsubscribed, resubscribed or none may be imported for a topic")]
+    #[error(
+        "only a line with the reason unsubscribed, resubscribed or none may be imported for a topic: remove the column \
+         reason if each line is a person who left the topic"
+    )]
     NotAChoice,
     #[error("a line with the reason resubscribed needs a topic")]
     NoTopic,
@@ -176,6 +184,12 @@ impl Columns {
     /// With `for_topic`, each line is a choice about this topic.
     pub(super) fn line(&self, record: &ByteRecord, now: Timestamp, for_topic: Option<&Topic>) -> Result<Line, BadLine> {
         let record = StringRecord::from_byte_record(record.clone()).map_err(|_| BadLine::NotUtf8)?;
+        if record
+            .get(self.0[0].unwrap_or_default())
+            .is_some_and(|address| address.trim().contains('\n'))
+        {
+            return Err(BadLine::LineBreak);
+        }
         let field = |column: usize| text_of(self.0[column].and_then(|at| record.get(at)).unwrap_or_default());
         let text = |column| Some(field(column)).filter(|text| !text.is_empty()).map(str::to_owned);
         let time_of = |column: usize| match field(column) {
@@ -351,6 +365,13 @@ mod tests {
             (line.update, line.since, line.source.as_str()),
             (RegisterUpdate::MANUAL, now(), "import")
         );
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_is_named() {
+        let line = read(["email"], ["a@example.org,bounce\nb@example.org,bounce\n"]);
+        assert_eq!(line.err(), Some(BadLine::LineBreak));
+        assert!(read(["email"], ["a@example.org\n"]).is_ok());
     }
 
     #[test]

@@ -51,7 +51,7 @@ enum ListMoveError {
     Input { input: String, source: io::Error },
     #[error(
         "{0} has no column of addresses. Its first line must name the columns, and one must be `address` or `email`. \
-         Optional columns: reason, since, expires_at, subtype, diagnostic, source, bounce_reason"
+         Optional columns: reason, since, expires_at, subtype, diagnostic, source, topic, bounce_reason"
     )]
     NoAddressColumn(String),
     #[error(

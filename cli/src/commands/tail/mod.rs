@@ -26,8 +26,7 @@ use crate::webhook_tables::{WebhookError, draw_secret, parse_events};
 ///
 /// A line has the time in UTC, the event, the recipient and the id of the email. The command runs until Ctrl-C, or
 /// until nobody reads its output. `okite up` learns of it at once, and the functions of a stack within 30 seconds. Only
-/// events that happen afterwards arrive.
-/// `okite listen` forwards events to a local URL.
+/// events that happen afterwards arrive. `okite listen` forwards events to a local URL.
 #[derive(Debug, Args)]
 #[command(mut_arg("table", |table| table.hide(true)), after_help = "\
 Examples:

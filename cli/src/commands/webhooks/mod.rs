@@ -22,7 +22,7 @@ pub(crate) const SECRET_VARIABLE: &str = "OKITE_WEBHOOK_SECRET";
 
 /// Create and change webhooks, test them, and read and replay their events
 ///
-/// Functions remember the webhooks for 30 seconds, so a change takes so long at most.
+/// Functions remember the webhooks for 30 seconds, so a change takes effect within that time.
 #[derive(Debug, Args)]
 pub(crate) struct WebhooksCommand {
     #[command(subcommand)]

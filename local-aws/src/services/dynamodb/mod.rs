@@ -45,6 +45,9 @@ const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DynamodbError {
+    /// The file is no database, is damaged, or is in use.
+    #[error("the file {0} cannot be used as a database. Use another data directory, or remove this one")]
+    File(String),
     /// The database refused an operation.
     #[error("the local DynamoDB failed: {0}")]
     Database(#[from] DynoxideError),
@@ -86,7 +89,13 @@ impl Dynamodb {
     /// Returns a [`DynamodbError`] if the file cannot be used or holds tables of another shape.
     pub fn open(file: Option<&Path>, tables: &[Table]) -> Result<Self, DynamodbError> {
         let database = match file {
-            Some(file) => Database::new(file.to_str().ok_or(DynamodbError::Path)?)?,
+            Some(file) => {
+                let file = file.to_str().ok_or(DynamodbError::Path)?;
+                Database::new(file).map_err(|error| {
+                    tracing::debug!(%error, "the database cannot be opened");
+                    DynamodbError::File(file.to_owned())
+                })?
+            }
             None => Database::memory()?,
         };
         // A write then survives a crash of the process without a wait for the disk. SQLite waits by default, so that a
@@ -227,6 +236,15 @@ mod tests {
         for _ in 0..2 {
             Dynamodb::open(Some(&file), &[table("first", Some("index")), table("second", None)]).unwrap();
         }
+    }
+
+    #[test]
+    fn names_a_file_that_is_no_database() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("db");
+        std::fs::write(&file, "no database, and longer than the header of one would be").unwrap();
+        let error = Dynamodb::open(Some(&file), &[table("first", None)]).unwrap_err();
+        assert!(matches!(error, DynamodbError::File(name) if name == file.to_str().unwrap()));
     }
 
     #[test]

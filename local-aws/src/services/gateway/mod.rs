@@ -11,6 +11,7 @@
 mod event;
 mod routing;
 
+use std::error::Error;
 use std::sync::Arc;
 
 use axum::Router;
@@ -22,6 +23,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use http_body_util::LengthLimitError;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -105,13 +107,24 @@ async fn handle(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> 
             gateway.lambda.consumption().http_request(&gateway.api.name, body.len());
             gateway.call(&head, &body).await
         }
-        Err(_) => own(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(error) => own(unreadable(&error)),
+    }
+}
+
+/// Returns the status for a body that could not be read: it is too large, or the client ended it early.
+fn unreadable(error: &axum::Error) -> StatusCode {
+    let is_too_large = error.source().is_some_and(<dyn Error>::is::<LengthLimitError>);
+    if is_too_large {
+        StatusCode::PAYLOAD_TOO_LARGE
+    } else {
+        StatusCode::BAD_REQUEST
     }
 }
 
 /// Writes an answer of the gateway itself.
 fn own(status: StatusCode) -> Response {
     let message = match status {
+        StatusCode::BAD_REQUEST => "Bad Request",
         StatusCode::NOT_FOUND => "Not Found",
         StatusCode::PAYLOAD_TOO_LARGE => "Request Entity Too Large",
         StatusCode::SERVICE_UNAVAILABLE => "Service Unavailable",
@@ -168,5 +181,15 @@ mod tests {
         for answer in ["", "{}", "null", r#"{"statusCode": 9999}"#] {
             assert!(response(&Bytes::from(answer)).is_none(), "{answer}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_ends_early_is_not_called_too_large() {
+        let too_large = axum::body::to_bytes(Body::from("ab"), 1).await.unwrap_err();
+        assert_eq!(unreadable(&too_large), StatusCode::PAYLOAD_TOO_LARGE);
+        let cut =
+            futures_util::stream::iter([Err::<Bytes, _>(std::io::Error::from(std::io::ErrorKind::UnexpectedEof))]);
+        let cut = axum::body::to_bytes(Body::from_stream(cut), 1).await.unwrap_err();
+        assert_eq!(unreadable(&cut), StatusCode::BAD_REQUEST);
     }
 }

@@ -32,21 +32,20 @@ impl Usage {
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written, or the override has no time.
-    pub async fn put_brake_override(&self, word: &BrakeOverride) -> Result<bool, StoreError> {
-        let at = word.at.ok_or_else(|| StoreError::new("UpdateItem", "NoTime"))?;
+    pub async fn put_brake_override(&self, new: &BrakeOverride) -> Result<bool, StoreError> {
+        let at = new.at.ok_or_else(|| StoreError::new("UpdateItem", "NoTime"))?;
         let updated = self
             .client
             .update_item()
             .table_name(&self.table)
             .key("pk", s(gate_key(&self.region)))
             .key("sk", s("brake_override"))
-            .update_expression("SET #word = :word, #by = :by, #why = :why, #at = :at")
+            .update_expression("SET #brake_override = :brake_override, #by = :by, #why = :why, #at = :at")
             .condition_expression("attribute_not_exists(#at) OR #at < :at")
-            .set_expression_attribute_names(names(["by", "why", "at"]))
-            .expression_attribute_names("#word", "brake_override")
-            .expression_attribute_values(":word", s(&word.setting))
-            .expression_attribute_values(":by", s(&word.by))
-            .expression_attribute_values(":why", s(&word.why))
+            .set_expression_attribute_names(names(["brake_override", "by", "why", "at"]))
+            .expression_attribute_values(":brake_override", s(&new.setting))
+            .expression_attribute_values(":by", s(&new.by))
+            .expression_attribute_values(":why", s(&new.why))
             .expression_attribute_values(":at", time(at))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
@@ -57,7 +56,7 @@ impl Usage {
         // The SDK repeated a write whose answer was lost: the override that is there is our own.
         let ours = BrakeOverride {
             at: Timestamp::from_millisecond(at.as_millisecond()).ok(),
-            ..word.clone()
+            ..new.clone()
         };
         Ok(there.as_ref().and_then(brake_override) == Some(ours))
     }

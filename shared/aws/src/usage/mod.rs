@@ -175,8 +175,11 @@ impl Usage {
         state.samples.dedup();
         // The items of a query need not be of one moment. The override that was read counts, and not the one that the
         // gate follows, unless a person wrote it without a time.
-        let spoken_at = state.brake_override.as_ref().and_then(|word| word.at);
-        state.overridden_at = spoken_at.or(gate_overridden_at);
+        let set_at = state
+            .brake_override
+            .as_ref()
+            .and_then(|brake_override| brake_override.at);
+        state.overridden_at = set_at.or(gate_overridden_at);
         Ok(state)
     }
 
