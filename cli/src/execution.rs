@@ -25,6 +25,11 @@ impl Failure {
         }
     }
 
+    /// Makes a failure of a command line that cannot be carried out. Nothing was done.
+    pub(crate) fn of_command_line(why: impl Into<String>) -> Self {
+        Self::new(why).exiting_with(Exit::WrongCommandLine)
+    }
+
     /// Changes the exit code.
     pub(crate) fn exiting_with(self, exit: Exit) -> Self {
         Self { exit, ..self }

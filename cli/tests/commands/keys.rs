@@ -212,7 +212,7 @@ async fn a_key_needs_a_name() {
     let _up = Up::start(&data_dir, &[]).await;
     for name in ["", "  ", &"n".repeat(101), "two\nlines", "\u{1b}[2J"] {
         let output = create_key(name, &data_dir).await;
-        assert_eq!(output.status.code(), Some(1), "{name:?}");
+        assert_eq!(output.status.code(), Some(2), "{name:?}");
         assert!(
             text(&output.stderr).contains("name") && output.stdout.is_empty(),
             "{name:?}"

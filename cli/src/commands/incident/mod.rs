@@ -90,7 +90,8 @@ impl IncidentCommand {
         let format = if json { Format::Json } else { format };
         block_on(async {
             let target: Target = target.into();
-            let range = DateRange::new(days, since, until, target.now())?;
+            let range = DateRange::new(days, since, until, target.now())
+                .map_err(|wrong| Failure::of_command_line(wrong.to_string()))?;
             let progress = |read: &str| progress!("{read}");
             let written = write_report(&target, range, format, output.as_deref(), progress).await?;
             if written.events == 0 {

@@ -141,8 +141,9 @@ impl CreateCommand {
         } = self;
         if topic.is_some() && !matches!(stream, StreamArgument::Bulk) {
             let wrong = "--topic needs --stream bulk: nobody unsubscribes from a password reset";
-            return Err(Failure::new(wrong).exiting_with(Exit::WrongCommandLine));
+            return Err(Failure::of_command_line(wrong));
         }
+        check_name(&name).map_err(Failure::of_command_line)?;
         let new = NewKey {
             name: name.clone(),
             permission: permission.into(),
@@ -207,13 +208,20 @@ impl CreatedKey {
     }
 }
 
+fn check_name(name: &str) -> Result<(), String> {
+    let name = name.trim();
+    if !(1..=MAX_NAME_CHARS).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        return Err(format!(
+            "the name of a key must have 1 to {MAX_NAME_CHARS} characters and no control characters: change --name"
+        ));
+    }
+    Ok(())
+}
+
 /// Generates a key and stores its hash.
 #[expect(clippy::disallowed_methods, reason = "the command reads the clock")]
 async fn create(new: NewKey, target: &Target) -> Result<CreatedKey, KeysError> {
     let name = new.name.trim();
-    if !(1..=MAX_NAME_CHARS).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-        return Err(KeysError::Name);
-    }
     let (mut id, mut secret) = ([0; 8], [0; 32]);
     getrandom::fill(&mut id).map_err(KeysError::Random)?;
     getrandom::fill(&mut secret).map_err(KeysError::Random)?;

@@ -43,8 +43,6 @@ impl KeysCommand {
 /// Why a command on keys failed.
 #[derive(Debug, thiserror::Error)]
 enum KeysError {
-    #[error("the name of a key must have 1 to {MAX_NAME_CHARS} characters and no control characters: change --name")]
-    Name,
     #[error(transparent)]
     Id(#[from] InvalidApiKeyId),
     #[error(

@@ -61,7 +61,8 @@ impl StatusCommand {
                 return Ok(Exit::Success);
             }
             let asked = self.need.zip(self.by);
-            let plan = asked.map(|(need, by)| status.ramp(need, by)).transpose()?;
+            let plan = asked.map(|(need, by)| status.ramp(need, by)).transpose();
+            let plan = plan.map_err(|wrong| Failure::of_command_line(wrong.to_string()))?;
             write!(output, "{}", status.page(Colours::of_stdout()))?;
             if let Some(plan) = plan {
                 writeln!(output, "\n{plan}")?;

@@ -66,7 +66,7 @@ impl ImportCommand {
                 return from_ses::run(&target, self.json);
             }
             let nothing = "name what to import: a CSV file, - for standard input, or --from-ses for the list of SES";
-            return Err(Failure::new(nothing).exiting_with(Exit::WrongCommandLine));
+            return Err(Failure::of_command_line(nothing));
         };
         block_on(async {
             let bad_line = |number, error| note!("line {number} is skipped: {error}");
