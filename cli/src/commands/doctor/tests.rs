@@ -313,6 +313,26 @@ fn finds_alarms_that_are_missing_silent_or_in_alarm() {
 }
 
 #[test]
+fn the_remedies_for_an_identity_lead_to_the_account_that_was_asked() {
+    for (name, options) in [
+        ("example.com", "--data-dir .okite"),
+        ("anna@example.com", "--endpoint-url http://x"),
+    ] {
+        let mut facts = healthy();
+        facts.okite_options = "--data-dir .okite".to_owned();
+        facts.aws_options = "--endpoint-url http://x".to_owned();
+        let identity = &mut facts.identities.as_mut().unwrap()[0];
+        (identity.name, identity.state) = (name.to_owned(), Ok(None));
+        let found = problems(&facts);
+        let finding = found
+            .iter()
+            .find(|finding| finding.code == "identity.verified")
+            .unwrap();
+        assert!(finding.remedy.as_ref().unwrap().ends_with(options), "{finding:?}");
+    }
+}
+
+#[test]
 fn finds_an_identity_that_may_not_send_and_names_how_long_verification_takes() {
     one("identity", Level::Fail, |facts| facts.identities = Ok(Vec::new()));
     one("identity.verified", Level::Fail, |facts| {

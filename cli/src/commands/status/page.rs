@@ -14,6 +14,7 @@ use crate::terminal::{Colour, Colours, printable};
 
 /// A report comes every 5 minutes. The page warns about one that is older than this.
 const OLD_AFTER_SECONDS: i64 = 15 * 60;
+
 /// Returns the page.
 pub(super) fn of(status: &Status, colours: Colours) -> String {
     let mut text = String::new();

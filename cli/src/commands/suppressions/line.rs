@@ -134,7 +134,8 @@ pub(super) enum BadLine {
     #[error("it is not UTF-8 text")]
     NotUtf8,
     #[error(
-        "a quote in it is not closed, so that it goes on in the lines below, which are not read either: close the quote"
+        "its address has a line break, because a quote is not closed. The lines up to the next quote are skipped with \
+         it: close the quote"
     )]
     LineBreak,
     #[error("{0}")]

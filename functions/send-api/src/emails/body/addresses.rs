@@ -15,7 +15,7 @@ pub(super) fn mailbox(field: &str, text: &str) -> Result<Mailbox, InvalidEmail> 
 pub(super) fn sender(field: &str, text: &str) -> Result<Mailbox, InvalidEmail> {
     Mailbox::parse_sender(text).map_err(|error| match error {
         AddressError::SeveralAddresses => {
-            InvalidEmail::field(field, "it has one address. Put quotes around a name that holds a comma")
+            InvalidEmail::field(field, "give one address. Put quotes around a name that has a comma")
         }
         error => InvalidEmail::field(field, error),
     })
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn a_sender_has_one_address() {
         let error = sender("from", "a@example.com, b@example.com").unwrap_err().to_string();
-        assert!(error.starts_with("`from`: it has one address"), "{error}");
+        assert!(error.starts_with("`from`: give one address"), "{error}");
         assert!(sender("from", "\"Doe, Ada\" <a@example.com>").is_ok());
     }
 

@@ -23,7 +23,7 @@ const NOT_SUPPORTED: [(&str, &str); 2] = [
     ),
     (
         "topic_id",
-        "Set `okite_unsubscribe` to the name of the topic: whoever left it gets no mail of it.",
+        "Set `okite_unsubscribe` to the name of the topic. Okite then sends nothing to people who left that topic.",
     ),
 ];
 
