@@ -36,8 +36,7 @@ pub(super) fn topic_of(request: &Request, operation: Operation) -> Result<Option
 
 /// Reads the value of a parameter `topic`.
 pub(super) fn topic_in(text: &str) -> Result<Topic, ApiError> {
-    let expected = "1 to 32 characters out of a to z, 0 to 9 and -, such as `product-news`";
-    Topic::parse(text).map_err(|_| ApiError::invalid_parameter("topic", expected))
+    Topic::parse(text).map_err(|_| ApiError::invalid_parameter("topic", Topic::FORM))
 }
 
 /// Finds an entry by its id or its address, whether it suppresses the address or not.
@@ -62,4 +61,20 @@ pub(super) async fn find(
     let suppression = in_force(&entry, deadlines.arrived, &state.sending.rules.soft_bounce_tiers);
     let suppression = suppression.ok_or(Problem::SuppressionNotFound)?;
     Ok((entry, suppression))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_topic_is_told_the_form_of_one() {
+        assert_eq!(topic_in("news").unwrap().as_str(), "news");
+        let error = topic_in("News").unwrap_err();
+        assert!(
+            error.message.starts_with("`topic` must be 1 to 32 characters"),
+            "{}",
+            error.message
+        );
+    }
 }

@@ -45,9 +45,14 @@ const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DynamodbError {
-    /// The file is no database, is damaged, or is in use.
-    #[error("the file {0} cannot be used as a database. Use another data directory, or remove this one")]
-    File(String),
+    /// The file is no database, or is damaged.
+    #[error("the file {file} cannot be used as a database. Use another data directory, or remove this one")]
+    File {
+        /// The path.
+        file: String,
+        /// The database's own reason.
+        source: DynoxideError,
+    },
     /// The database refused an operation.
     #[error("the local DynamoDB failed: {0}")]
     Database(#[from] DynoxideError),
@@ -91,9 +96,9 @@ impl Dynamodb {
         let database = match file {
             Some(file) => {
                 let file = file.to_str().ok_or(DynamodbError::Path)?;
-                Database::new(file).map_err(|error| {
-                    tracing::debug!(%error, "the database cannot be opened");
-                    DynamodbError::File(file.to_owned())
+                Database::new(file).map_err(|source| DynamodbError::File {
+                    file: file.to_owned(),
+                    source,
                 })?
             }
             None => Database::memory()?,
@@ -244,7 +249,7 @@ mod tests {
         let file = folder.path().join("db");
         std::fs::write(&file, "no database, and longer than the header of one would be").unwrap();
         let error = Dynamodb::open(Some(&file), &[table("first", None)]).unwrap_err();
-        assert!(matches!(error, DynamodbError::File(name) if name == file.to_str().unwrap()));
+        assert!(matches!(error, DynamodbError::File { file: named, .. } if named == file.to_str().unwrap()));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Suppressions, registers};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
-use crate::dynamodb::item::{Item, s, text_of, time_in, uuid_of};
+use crate::dynamodb::item::{Item, s, text_of, time_in, time_of, uuid_of};
 use domain::address::EmailAddress;
 use domain::suppression::{Register, Registers, SuppressionReason};
 use domain::time::clamped;
@@ -97,12 +97,12 @@ impl Suppressions {
 /// Returns what the entry names as the first event of a register, if that is from before the last lift and an event at
 /// `at` is not.
 fn stale_since(item: &Item, register: Register, at: Timestamp) -> Option<&str> {
+    let lifted_at = time_of(item, "lifted_at")?;
     let since = text_of(item, &since_name(register)?)?;
     let (named_at, _) = since.split_once('#')?;
     let named_at = named_at.parse().ok().and_then(time_in);
-    let registers = registers(item);
-    let is_stale = named_at <= registers.lifted_at && Some(clamped(at)) > registers.lifted_at;
-    (is_stale && suppresses(&registers, register)).then_some(since)
+    let is_stale = named_at <= Some(lifted_at) && clamped(at) > lifted_at;
+    (is_stale && suppresses(&registers(item), register)).then_some(since)
 }
 
 impl Recorded {

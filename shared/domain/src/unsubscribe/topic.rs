@@ -16,12 +16,15 @@ pub struct Topic(String);
 
 /// The text is not a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a topic has 1 to 32 characters out of a to z, 0 to 9 and -, such as `product-news`")]
+#[error("a topic has {}", Topic::FORM)]
 pub struct InvalidTopic;
 
 impl Topic {
     /// The topic of a mail whose caller asks for one-click unsubscribe and names no topic.
     pub const DEFAULT: &str = "default";
+
+    /// The form of a topic, for errors.
+    pub const FORM: &str = "1 to 32 characters out of a to z, 0 to 9 and -, such as `product-news`";
 
     /// Reads a topic.
     ///

@@ -56,7 +56,7 @@ impl Run<'_> {
         match wait {
             Wait::Standing => HintEnd::Acknowledge,
             Wait::Hint(delay) => self.hint(hint, entry.stream, &entry.key_id, delay).await,
-            Wait::Index(at) => match self.deadlines.before_answering(self.wake_at(entry, at)).await {
+            Wait::Index(at) => match self.deadlines.before_answering(self.set_wake_at(entry, at)).await {
                 Ok(Ok(())) => HintEnd::Acknowledge,
                 Ok(Err(error)) => {
                     log_store_error(entry.id, &error);
@@ -69,7 +69,7 @@ impl Run<'_> {
 
     /// Sets in the index when a mail is looked at again. If somebody else has set another time for the same content,
     /// the earlier of the two stands: the sweep puts off for half an hour what it has just handed over.
-    async fn wake_at(&self, entry: &OutboxEntry, at: Timestamp) -> Result<(), StoreError> {
+    async fn set_wake_at(&self, entry: &OutboxEntry, at: Timestamp) -> Result<(), StoreError> {
         let outbox = &self.worker.outbox;
         if outbox.wake_again(entry.id, entry.wake_at, at).await? {
             return Ok(());
